@@ -1,0 +1,131 @@
+package io.holdfast.storage.log;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Opens the files of a log after a stop or a crash. Reads only what the checkpoint does not vouch for.
+ *
+ * <p>The Raft log is the judge of what must be there: it takes an entry only after the entry's frame is on disk, so
+ * every entry it holds past the checkpoint must have its frame, whole. If all are found, anything broken after them is
+ * an incomplete write and is cut. If one is missing, the log is damaged and is left exactly as found.
+ */
+final class LogRecovery {
+    private static final Logger LOG = LoggerFactory.getLogger(LogRecovery.class);
+
+    private final Path directory;
+    private final LogIdentity identity;
+    private final LogCheckpoint checkpoint;
+    private final Set<FrameId> missing;
+    private final Map<FrameId, PendingFrame> found = new HashMap<>();
+    private final TreeMap<Long, Segment> segments = new TreeMap<>();
+    private final List<Cut> cuts = new ArrayList<>();
+
+    private record Cut(Segment segment, long end) {}
+
+    LogRecovery(Path directory, LogIdentity identity, LogCheckpoint checkpoint, Collection<FrameId> required) {
+        this.directory = directory;
+        this.identity = identity;
+        this.checkpoint = checkpoint;
+        this.missing = new HashSet<>(required);
+    }
+
+    void run() throws IOException {
+        boolean done = false;
+        try {
+            openSegments();
+            for (Segment segment : segments.values()) {
+                scan(segment);
+            }
+            if (!missing.isEmpty()) {
+                throw new DamagedLogException("partition " + identity + " in " + directory + " lacks the bytes of "
+                        + missing.size() + " entries of its Raft log, such as "
+                        + missing.iterator().next());
+            }
+            for (Cut cut : cuts) {
+                LOG.info("{}: cutting an incomplete write at {} of {} bytes", cut.segment, cut.end, cut.segment.size());
+                cut.segment.cutTail(cut.end);
+            }
+            done = true;
+        } finally {
+            if (!done) {
+                for (Segment segment : segments.values()) {
+                    segment.close();
+                }
+            }
+        }
+    }
+
+    List<Segment> segments() {
+        return new ArrayList<>(segments.values());
+    }
+
+    Collection<PendingFrame> pending() {
+        return found.values();
+    }
+
+    private void openSegments() throws IOException {
+        Map<Long, SegmentState> states = new TreeMap<>();
+        checkpoint.segments().forEach(state -> states.put(state.id(), state));
+        long oldest = checkpoint.segments().isEmpty()
+                ? 0
+                : checkpoint.segments().get(0).id();
+        Set<Long> names = new HashSet<>(states.keySet());
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*" + Segment.DATA_SUFFIX)) {
+            for (Path file : files) {
+                String name = file.getFileName().toString();
+                names.add(Long.parseLong(name.substring(0, name.length() - Segment.DATA_SUFFIX.length())));
+            }
+        }
+        for (long name : names) {
+            Path data = directory.resolve(Segment.name(name) + Segment.DATA_SUFFIX);
+            Path index = directory.resolve(Segment.name(name) + Segment.INDEX_SUFFIX);
+            SegmentState state = states.get(name);
+            if (state == null && name < oldest) {
+                // Trimmed: the checkpoint says so, only the deletion had not happened yet.
+                Files.deleteIfExists(index);
+                Files.delete(data);
+                continue;
+            }
+            Segment segment = Segment.open(directory, identity, name, state);
+            if (segment == null) {
+                Files.deleteIfExists(index);
+                Files.delete(data);
+            } else {
+                segments.put(name, segment);
+            }
+        }
+    }
+
+    private void scan(Segment segment) throws IOException {
+        long position = segment.appliedBytes();
+        while (position < segment.size()) {
+            FrameHeader header = segment.headerAt(position);
+            if (header == null) {
+                cuts.add(new Cut(segment, position));
+                return;
+            }
+            long payloadAt = position + FrameHeader.BYTES;
+            if (FrameHeader.crc(segment.read(payloadAt, header.length())) != header.payloadCrc()) {
+                cuts.add(new Cut(segment, position));
+                return;
+            }
+            if (missing.remove(header.id())) {
+                found.put(header.id(), new PendingFrame(header.id(), segment, payloadAt, header.length(), null));
+            }
+            position = payloadAt + header.length();
+        }
+    }
+}

@@ -1,0 +1,233 @@
+package io.holdfast.storage.state;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
+import org.rocksdb.ColumnFamilyDescriptor;
+import org.rocksdb.ColumnFamilyHandle;
+import org.rocksdb.ColumnFamilyOptions;
+import org.rocksdb.DBOptions;
+import org.rocksdb.InfoLogLevel;
+import org.rocksdb.NativeLibraryLoader;
+import org.rocksdb.RocksDB;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.RocksIterator;
+import org.rocksdb.WriteBatch;
+import org.rocksdb.WriteOptions;
+
+/**
+ * Rows that belong to the node's replicas, in one RocksDB per node; keys start with the replica's group id.
+ *
+ * <p>Hot state lives in memory and comes here at checkpoints only, all rows of a checkpoint in one atomic, synced
+ * {@link Update}. Between checkpoints the Raft log is the write-ahead log. Any thread may call; nothing is cached.
+ */
+public final class StateTables implements Closeable {
+    /** A column family each. */
+    public enum Table {
+        /** The node itself: identity, formation. */
+        NODE,
+        /** Replicas that this node has: who their first Raft peers were. */
+        REPLICAS,
+        /** Group id to the checkpoint of the replica. */
+        CHECKPOINTS,
+        /** Group id and producer id to the producer's row. */
+        PRODUCERS;
+
+        private byte[] columnFamily() {
+            return name().toLowerCase(Locale.ROOT).getBytes(StandardCharsets.UTF_8);
+        }
+    }
+
+    private static final long WRITE_BUFFER_BYTES = 4L << 20;
+    private static final long TOTAL_WAL_BYTES = 16L << 20;
+
+    private final DBOptions options;
+    private final ColumnFamilyOptions familyOptions;
+    private final WriteOptions synced;
+    private final RocksDB db;
+    private final Map<Table, ColumnFamilyHandle> families = new EnumMap<>(Table.class);
+    private final List<ColumnFamilyHandle> handles;
+    /** Closing frees native memory: nobody may be inside then. */
+    private final ReadWriteLock open = new ReentrantReadWriteLock();
+
+    private boolean closed;
+
+    private StateTables(
+            DBOptions options, ColumnFamilyOptions familyOptions, RocksDB db, List<ColumnFamilyHandle> handles) {
+        this.options = options;
+        this.familyOptions = familyOptions;
+        this.db = db;
+        this.handles = handles;
+        this.synced = new WriteOptions().setSync(true);
+        // Handle 0 is RocksDB's default family, unused.
+        for (Table table : Table.values()) {
+            families.put(table, handles.get(table.ordinal() + 1));
+        }
+    }
+
+    /**
+     * Opens the tables in a directory, which is created if need be.
+     *
+     * @param nativeDirectory where RocksDB's library is unpacked; the same at each start, so that killed processes
+     *     leave one copy and not many
+     */
+    public static StateTables open(Path directory, Path nativeDirectory) throws IOException {
+        Files.createDirectories(directory);
+        Files.createDirectories(nativeDirectory);
+        NativeLibraryLoader.getInstance().loadLibrary(nativeDirectory.toString());
+        RocksDB.loadLibrary();
+        DBOptions options = new DBOptions()
+                .setCreateIfMissing(true)
+                .setCreateMissingColumnFamilies(true)
+                .setParanoidChecks(true)
+                .setInfoLogLevel(InfoLogLevel.WARN_LEVEL)
+                .setKeepLogFileNum(2)
+                .setMaxBackgroundJobs(2)
+                .setMaxOpenFiles(64)
+                .setMaxTotalWalSize(TOTAL_WAL_BYTES);
+        ColumnFamilyOptions familyOptions = new ColumnFamilyOptions().setWriteBufferSize(WRITE_BUFFER_BYTES);
+        List<ColumnFamilyDescriptor> descriptors = new ArrayList<>();
+        descriptors.add(new ColumnFamilyDescriptor(RocksDB.DEFAULT_COLUMN_FAMILY, familyOptions));
+        for (Table table : Table.values()) {
+            descriptors.add(new ColumnFamilyDescriptor(table.columnFamily(), familyOptions));
+        }
+        List<ColumnFamilyHandle> handles = new ArrayList<>();
+        try {
+            RocksDB db = RocksDB.open(options, directory.toString(), descriptors, handles);
+            return new StateTables(options, familyOptions, db, handles);
+        } catch (RocksDBException e) {
+            familyOptions.close();
+            options.close();
+            throw new IOException("cannot open the state tables in " + directory + ": " + e.getMessage(), e);
+        }
+    }
+
+    public byte @Nullable [] get(Table table, byte[] key) throws IOException {
+        open.readLock().lock();
+        try {
+            checkOpen();
+            return db.get(family(table), key);
+        } catch (RocksDBException e) {
+            throw failed("read", table, e);
+        } finally {
+            open.readLock().unlock();
+        }
+    }
+
+    /** Calls back with every row whose key starts with the prefix, in key order. */
+    public void scan(Table table, byte[] prefix, BiConsumer<byte[], byte[]> row) throws IOException {
+        open.readLock().lock();
+        try {
+            checkOpen();
+            try (RocksIterator rows = db.newIterator(family(table))) {
+                for (rows.seek(prefix); rows.isValid() && startsWith(rows.key(), prefix); rows.next()) {
+                    row.accept(rows.key(), rows.value());
+                }
+                rows.status();
+            }
+        } catch (RocksDBException e) {
+            throw failed("scan", table, e);
+        } finally {
+            open.readLock().unlock();
+        }
+    }
+
+    /** Changes that take effect together or not at all. Not thread-safe. */
+    public static final class Update {
+        private interface Step {
+            void addTo(WriteBatch batch, StateTables tables) throws RocksDBException;
+        }
+
+        private final List<Step> steps = new ArrayList<>();
+
+        public Update put(Table table, byte[] key, byte[] value) {
+            steps.add((batch, tables) -> batch.put(tables.family(table), key, value));
+            return this;
+        }
+
+        public Update delete(Table table, byte[] key) {
+            steps.add((batch, tables) -> batch.delete(tables.family(table), key));
+            return this;
+        }
+
+        /** Deletes every row whose key starts with the prefix, which must not be all 0xFF. */
+        public Update deletePrefix(Table table, byte[] prefix) {
+            byte[] end = prefix.clone();
+            int last = end.length - 1;
+            while (end[last] == (byte) 0xFF) {
+                end[last--] = 0;
+            }
+            end[last]++;
+            steps.add((batch, tables) -> batch.deleteRange(tables.family(table), prefix, end));
+            return this;
+        }
+    }
+
+    /** Applies the update; it is on disk on return. */
+    public void write(Update update) throws IOException {
+        open.readLock().lock();
+        try (WriteBatch batch = new WriteBatch()) {
+            checkOpen();
+            for (Update.Step step : update.steps) {
+                step.addTo(batch, this);
+            }
+            db.write(synced, batch);
+        } catch (RocksDBException e) {
+            throw new IOException("cannot write the state tables: " + e.getMessage(), e);
+        } finally {
+            open.readLock().unlock();
+        }
+    }
+
+    private ColumnFamilyHandle family(Table table) {
+        ColumnFamilyHandle handle = families.get(table);
+        if (handle == null) {
+            throw new IllegalStateException("no column family for " + table);
+        }
+        return handle;
+    }
+
+    private void checkOpen() throws IOException {
+        if (closed) {
+            throw new IOException("the state tables are closed");
+        }
+    }
+
+    private static IOException failed(String what, Table table, RocksDBException e) {
+        return new IOException("cannot " + what + " state table " + table + ": " + e.getMessage(), e);
+    }
+
+    private static boolean startsWith(byte[] key, byte[] prefix) {
+        return key.length >= prefix.length && Arrays.equals(key, 0, prefix.length, prefix, 0, prefix.length);
+    }
+
+    @Override
+    public void close() {
+        open.writeLock().lock();
+        try {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            handles.forEach(ColumnFamilyHandle::close);
+            db.close();
+            synced.close();
+            familyOptions.close();
+            options.close();
+        } finally {
+            open.writeLock().unlock();
+        }
+    }
+}

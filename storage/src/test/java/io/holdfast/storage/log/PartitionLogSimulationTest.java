@@ -1,0 +1,195 @@
+package io.holdfast.storage.log;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Random;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Random writes, applies, truncations, trims, checkpoints and crashes, against a list of strings. A crash keeps the
+ * files and a random part of what was written after the last entry that Raft knows of.
+ */
+class PartitionLogSimulationTest {
+    private static final int SEEDS = Integer.getInteger("holdfast.seeds", 60);
+    private static final long SEED = Long.getLong("holdfast.seed", 1L);
+
+    @TempDir
+    Path root;
+
+    @Test
+    void shouldMatchTheModelOverCrashes() throws Exception {
+        try (SegmentFlusher flusher = new SegmentFlusher(2)) {
+            for (long seed = SEED; seed < SEED + SEEDS; seed++) {
+                Path directory = root.resolve("seed-" + seed);
+                try {
+                    new Run(seed, directory, flusher).run(300);
+                } catch (Throwable t) {
+                    throw new AssertionError("seed " + seed + " (replay with -Dholdfast.seed=" + seed + ")", t);
+                }
+                delete(directory);
+            }
+        }
+    }
+
+    private static void delete(Path directory) throws Exception {
+        try (var files = Files.walk(directory)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
+    }
+
+    private static final class Run {
+        private final Random random;
+        private final Path directory;
+        private final SegmentFlusher flusher;
+        private final LogSettings settings;
+        private PartitionLog log;
+        private LogCheckpoint checkpoint = LogCheckpoint.EMPTY;
+        private long checkpointIndex;
+        private long checkpointTerm = 1;
+
+        /** The Raft log after the checkpoint: entries and what they carry. */
+        private final TreeMap<Long, Entry> entries = new TreeMap<>();
+
+        private final List<String> model = new ArrayList<>();
+        private int modelStart;
+        private long applied;
+        private long term = 1;
+
+        private record Entry(FrameId id, ByteBuffer batch, List<String> values, boolean accepted) {}
+
+        Run(long seed, Path directory, SegmentFlusher flusher) throws Exception {
+            this.random = new Random(seed);
+            this.directory = directory;
+            this.flusher = flusher;
+            this.settings = new LogSettings(300 + random.nextInt(3000));
+            this.log = open();
+        }
+
+        private PartitionLog open() throws Exception {
+            List<FrameId> required = entries.values().stream().map(Entry::id).toList();
+            return PartitionLog.open(directory, new LogIdentity(1, 1), settings, flusher, checkpoint, required);
+        }
+
+        void run(int steps) throws Exception {
+            for (int step = 0; step < steps; step++) {
+                switch (random.nextInt(20)) {
+                    case 0 -> crash();
+                    case 1 -> truncate();
+                    case 2 -> takeCheckpoint();
+                    case 3 -> trim();
+                    case 4, 5, 6, 7, 8, 9 -> apply();
+                    default -> write();
+                }
+                check();
+            }
+            log.close();
+        }
+
+        private void write() throws Exception {
+            long index = entries.isEmpty() ? checkpointIndex + 1 : entries.lastKey() + 1;
+            List<String> values = new ArrayList<>();
+            for (int i = 1 + random.nextInt(4); i > 0; i--) {
+                values.add(term + "." + index + "." + i + "x".repeat(random.nextInt(80)));
+            }
+            ByteBuffer batch = Batches.of(values.toArray(String[]::new));
+            FrameId id = new FrameId(index, term);
+            log.write(id, batch).get();
+            entries.put(index, new Entry(id, batch, values, random.nextInt(6) > 0));
+        }
+
+        private void apply() throws Exception {
+            Entry entry = entries.get(applied + 1);
+            if (entry == null) {
+                return;
+            }
+            log.apply(entry.id, entry.id.index(), entry.accepted ? List.of(Batches.whole(entry.batch)) : List.of());
+            applied++;
+            if (entry.accepted) {
+                model.addAll(entry.values);
+            }
+        }
+
+        private void truncate() {
+            if (entries.isEmpty() || entries.lastKey() <= applied) {
+                return;
+            }
+            long from = applied + 1 + random.nextInt((int) (entries.lastKey() - applied));
+            log.truncate(from);
+            entries.tailMap(from, true).clear();
+            term++;
+        }
+
+        private void takeCheckpoint() throws Exception {
+            checkpoint = log.checkpoint();
+            log.checkpointStored();
+            checkpointIndex = applied;
+            checkpointTerm = term;
+            entries.headMap(applied, true).clear();
+        }
+
+        private void trim() {
+            int to = modelStart + random.nextInt(model.size() - modelStart + 1);
+            log.trim(to);
+            modelStart = to;
+        }
+
+        /** Loses what Raft had not taken yet, and all that was applied since the checkpoint; then applies it again. */
+        private void crash() throws Exception {
+            if (random.nextBoolean()) { // bytes that no Raft entry knows of, maybe torn
+                ByteBuffer extra = Batches.of("unknown to Raft");
+                long index = entries.isEmpty() ? checkpointIndex + 1 : entries.lastKey() + 1;
+                log.write(new FrameId(index, term), extra).get();
+                Path last = lastSegment();
+                byte[] bytes = Files.readAllBytes(last);
+                Files.write(last, java.util.Arrays.copyOf(bytes, bytes.length - random.nextInt(extra.remaining())));
+                term++;
+            }
+            long appliedBefore = applied;
+            int lost = 0;
+            for (long index = checkpointIndex + 1; index <= applied; index++) {
+                Entry entry = entries.get(index);
+                lost += entry.accepted ? entry.values.size() : 0;
+            }
+            model.subList(model.size() - lost, model.size()).clear();
+            modelStart = (int) checkpoint.startOffset();
+            applied = checkpointIndex;
+            assertThat(checkpointTerm).isLessThanOrEqualTo(term);
+            log = open();
+            while (applied < appliedBefore) {
+                apply();
+            }
+        }
+
+        private Path lastSegment() throws Exception {
+            try (var files = Files.list(directory)) {
+                return files.filter(f -> f.toString().endsWith(Segment.DATA_SUFFIX))
+                        .sorted()
+                        .reduce((a, b) -> b)
+                        .orElseThrow();
+            }
+        }
+
+        private void check() throws Exception {
+            List<String> expected = new ArrayList<>();
+            for (int i = modelStart; i < model.size(); i++) {
+                expected.add(i + "=" + model.get(i));
+            }
+            assertThat(Batches.readAll(log, 1 + random.nextInt(2000))).isEqualTo(expected);
+            for (Entry entry : entries.values()) {
+                if (entry.id.index() > applied || modelStart == 0) {
+                    assertThat(log.readPayload(entry.id)).isEqualTo(entry.batch);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,289 @@
+package io.holdfast.storage.log;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class PartitionLogTest {
+    private static final LogIdentity IDENTITY = new LogIdentity(7, 3);
+    private static final LogSettings SMALL = new LogSettings(2_000);
+
+    @TempDir
+    Path directory;
+
+    private final SegmentFlusher flusher = new SegmentFlusher(2);
+    private final List<PartitionLog> opened = new ArrayList<>();
+
+    @AfterEach
+    void close() throws IOException {
+        flusher.close();
+        for (PartitionLog log : opened) {
+            log.close();
+        }
+    }
+
+    @Test
+    void shouldShowRecordsOnlyOnceApplied() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        ByteBuffer batch = Batches.of("a", "b");
+        log.write(new FrameId(1, 1), batch).get();
+
+        assertThat(Batches.readAll(log, 1000)).isEmpty();
+        assertThat(log.nextOffset()).isZero();
+
+        log.apply(new FrameId(1, 1), 500, List.of(Batches.whole(batch)));
+
+        assertThat(Batches.readAll(log, 1000)).containsExactly("0=a", "1=b");
+        assertThat(log.nextOffset()).isEqualTo(2);
+    }
+
+    @Test
+    void shouldKeepRejectedAndTruncatedBatchesOutOfSight() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        log.write(new FrameId(1, 1), Batches.of("rejected")).get();
+        log.apply(new FrameId(1, 1), 1, List.of());
+        log.write(new FrameId(2, 1), Batches.of("truncated")).get();
+        log.truncate(2);
+        ByteBuffer good = Batches.of("good");
+        log.write(new FrameId(2, 2), good).get();
+        log.apply(new FrameId(2, 2), 2, List.of(Batches.whole(good)));
+
+        assertThat(Batches.readAll(log, 1000)).containsExactly("0=good");
+        assertThatThrownBy(() -> log.apply(new FrameId(3, 2), 3, List.of())).isInstanceOf(DamagedLogException.class);
+    }
+
+    @Test
+    void shouldSkipLeadingRecordsOfAnOverlappingBatch() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        append(log, 1, "a", "b");
+        ByteBuffer overlap = Batches.of("b", "c", "d");
+        AcceptedBatch whole = Batches.whole(overlap);
+        log.write(new FrameId(2, 1), overlap).get();
+        log.apply(new FrameId(2, 1), 2, List.of(new AcceptedBatch(0, whole.batchBytes(), 2, 1, whole.crc())));
+
+        assertThat(Batches.readAll(log, 1000)).containsExactly("0=a", "1=b", "2=c", "3=d");
+    }
+
+    @Test
+    void shouldReadOverManySegmentsInAnyPieceSize() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        List<String> expected = fill(log, 1, 200);
+
+        for (int bytesMax : new int[] {1, 100, 333, 5_000, 1 << 20}) {
+            assertThat(Batches.readAll(log, bytesMax)).isEqualTo(expected);
+        }
+        assertThat(files(".batches").size()).isGreaterThan(5);
+        assertThat(log.read(150, 152, 1 << 20).nextOffset()).isLessThan(200);
+        assertThatThrownBy(() -> log.read(201, 300, 10)).isInstanceOf(OffsetOutOfRangeException.class);
+    }
+
+    @Test
+    void shouldFindOffsetsByAppendTime() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        fill(log, 1, 100); // appended at 10, 20, 30, ...
+
+        assertThat(log.offsetAt(0)).isEqualTo(0);
+        assertThat(log.offsetAt(10)).isEqualTo(0);
+        assertThat(log.offsetAt(11)).isEqualTo(1);
+        assertThat(log.offsetAt(500)).isEqualTo(49);
+        assertThat(log.offsetAt(1001)).isEqualTo(100);
+    }
+
+    @Test
+    void shouldGiveLaggingFollowersEveryPayloadAlsoTheDeadOnes() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        Map<FrameId, ByteBuffer> written = new TreeMap<>((a, b) -> Long.compare(a.index(), b.index()));
+        for (int i = 1; i <= 120; i++) {
+            ByteBuffer batch = Batches.of("payload " + i, "x".repeat(i));
+            FrameId id = new FrameId(i, 1 + i / 50);
+            written.put(id, batch);
+            log.write(id, batch).get();
+            log.apply(id, i, i % 3 == 0 ? List.of() : List.of(Batches.whole(batch)));
+        }
+        for (Map.Entry<FrameId, ByteBuffer> entry : written.entrySet()) {
+            assertThat(log.readPayload(entry.getKey())).isEqualTo(entry.getValue());
+        }
+        assertThatThrownBy(() -> log.readPayload(new FrameId(60, 9))).isInstanceOf(DamagedLogException.class);
+    }
+
+    @Test
+    void shouldTrimWholeSegmentsAfterTheNextCheckpoint() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        List<String> expected = fill(log, 1, 200);
+        int before = files(".batches").size();
+
+        log.trim(120);
+
+        assertThat(files(".batches")).hasSize(before);
+        LogCheckpoint checkpoint = log.checkpoint();
+        log.checkpointStored();
+        assertThat(files(".batches").size()).isLessThan(before / 2 + 2);
+        assertThat(Batches.readAll(log, 700)).isEqualTo(expected.subList(120, 200));
+        assertThatThrownBy(() -> log.read(119, 130, 10)).isInstanceOf(OffsetOutOfRangeException.class);
+        assertThat(Batches.readAll(open(checkpoint), 700)).isEqualTo(expected.subList(120, 200));
+    }
+
+    @Test
+    void shouldCutAnIncompleteLastWrite() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        fill(log, 1, 10);
+        LogCheckpoint checkpoint = log.checkpoint();
+        log.write(new FrameId(11, 1), Batches.of("whole")).get();
+        long whole = Files.size(lastSegment());
+        log.write(new FrameId(12, 1), Batches.of("torn")).get();
+        long size = Files.size(lastSegment());
+        byte[] original = Files.readAllBytes(lastSegment());
+
+        for (long cut = whole; cut < size; cut++) {
+            Files.write(lastSegment(), java.util.Arrays.copyOf(original, (int) cut));
+            PartitionLog reopened = open(checkpoint, new FrameId(11, 1));
+            assertThat(Files.size(lastSegment())).isEqualTo(whole);
+            assertThat(reopened.readPayload(new FrameId(11, 1))).isEqualTo(Batches.of("whole"));
+        }
+        // Zeroes and garbage, as a file system may leave them behind a crash.
+        for (int filler : new int[] {0, 0x5A}) {
+            byte[] padded = java.util.Arrays.copyOf(original, (int) whole + 4096);
+            java.util.Arrays.fill(padded, (int) whole, padded.length, (byte) filler);
+            Files.write(lastSegment(), padded);
+            open(checkpoint, new FrameId(11, 1));
+            assertThat(Files.size(lastSegment())).isEqualTo(whole);
+        }
+    }
+
+    @Test
+    void shouldRefuseDamageInTheMiddleAndLeaveTheFileAlone() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        fill(log, 1, 5);
+        LogCheckpoint checkpoint = log.checkpoint();
+        long start = Files.size(lastSegment());
+        log.write(new FrameId(6, 1), Batches.of("six")).get();
+        log.write(new FrameId(7, 1), Batches.of("seven")).get();
+        byte[] original = Files.readAllBytes(lastSegment());
+
+        for (int at = (int) start; at < original.length; at++) {
+            byte[] bad = original.clone();
+            bad[at] ^= 0x10;
+            Files.write(lastSegment(), bad);
+            assertThatThrownBy(() -> open(checkpoint, new FrameId(6, 1), new FrameId(7, 1)))
+                    .as("byte %s", at)
+                    .isInstanceOf(DamagedLogException.class);
+            assertThat(Files.readAllBytes(lastSegment())).isEqualTo(bad);
+        }
+        Files.write(lastSegment(), original);
+        open(checkpoint, new FrameId(6, 1), new FrameId(7, 1));
+    }
+
+    @Test
+    void shouldNoticeDamageOfWhatACheckpointVouchesFor() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        fill(log, 1, 100);
+        LogCheckpoint checkpoint = log.checkpoint();
+        Path segment = files(".batches").get(1);
+        byte[] original = Files.readAllBytes(segment);
+        byte[] bad = original.clone();
+        bad[bad.length / 2] ^= 1;
+        Files.write(segment, bad);
+        assertThatThrownBy(() -> Batches.readAll(open(checkpoint), 700)).isInstanceOf(DamagedLogException.class);
+
+        Files.write(segment, java.util.Arrays.copyOf(original, original.length - 1));
+        assertThatThrownBy(() -> open(checkpoint)).isInstanceOf(DamagedLogException.class);
+        Files.delete(segment);
+        assertThatThrownBy(() -> open(checkpoint)).isInstanceOf(DamagedLogException.class);
+        Files.write(segment, original);
+
+        Path index = files(".index").get(1);
+        byte[] entries = Files.readAllBytes(index);
+        entries[70] ^= 1;
+        Files.write(index, entries);
+        assertThatThrownBy(() -> Batches.readAll(open(checkpoint), 700)).isInstanceOf(DamagedLogException.class);
+    }
+
+    @Test
+    void shouldKeepItsFilesWhenTheWritersThreadIsInterrupted() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        ByteBuffer batch = Batches.of("a");
+        Thread.currentThread().interrupt();
+        var written = log.write(new FrameId(1, 1), batch);
+        assertThat(Thread.interrupted()).as("the interrupt is passed on").isTrue();
+        written.get();
+        log.apply(new FrameId(1, 1), 1, List.of(Batches.whole(batch)));
+        assertThat(Batches.readAll(log, 100)).containsExactly("0=a");
+    }
+
+    @Test
+    void shouldRefuseAnotherPartitionsSegment() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        fill(log, 1, 3);
+        LogCheckpoint checkpoint = log.checkpoint();
+
+        assertThatThrownBy(() -> PartitionLog.open(
+                        directory.resolve("log"), new LogIdentity(7, 4), SMALL, flusher, checkpoint, List.of()))
+                .isInstanceOf(DamagedLogException.class)
+                .hasMessageContaining("7/3");
+    }
+
+    @Test
+    void shouldDropIndexEntriesPastTheCheckpoint() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        List<String> expected = fill(log, 1, 20);
+        LogCheckpoint checkpoint = log.checkpoint();
+        FrameId later = append(log, 21, "later");
+
+        PartitionLog reopened = open(checkpoint, later);
+
+        assertThat(Batches.readAll(reopened, 700)).isEqualTo(expected);
+        reopened.apply(later, 210, List.of(Batches.whole(Batches.of("later"))));
+        expected.add("20=later");
+        assertThat(Batches.readAll(reopened, 700)).isEqualTo(expected);
+    }
+
+    private PartitionLog open(LogCheckpoint checkpoint, FrameId... required) throws IOException {
+        PartitionLog log =
+                PartitionLog.open(directory.resolve("log"), IDENTITY, SMALL, flusher, checkpoint, List.of(required));
+        opened.add(log);
+        return log;
+    }
+
+    private static FrameId append(PartitionLog log, long index, String... values) throws Exception {
+        ByteBuffer batch = Batches.of(values);
+        FrameId id = new FrameId(index, 1);
+        log.write(id, batch).get();
+        log.apply(id, index * 10, List.of(Batches.whole(batch)));
+        return id;
+    }
+
+    private static List<String> fill(PartitionLog log, long from, int count) throws Exception {
+        List<String> expected = new ArrayList<>();
+        for (long i = from; i < from + count; i++) {
+            append(log, i, "record " + i);
+            expected.add((i - from) + "=record " + i);
+        }
+        return expected;
+    }
+
+    private List<Path> files(String suffix) throws IOException {
+        try (var files = Files.list(directory.resolve("log"))) {
+            return files.filter(f -> f.toString().endsWith(suffix)).sorted().toList();
+        }
+    }
+
+    private Path lastSegment() throws IOException {
+        List<Path> all = files(".batches");
+        Path last = all.get(all.size() - 1);
+        assertThat(Files.isWritable(last)).isTrue();
+        Files.newByteChannel(last, StandardOpenOption.READ).close();
+        return last;
+    }
+}
