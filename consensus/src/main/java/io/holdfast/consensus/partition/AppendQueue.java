@@ -1,0 +1,239 @@
+package io.holdfast.consensus.partition;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.raft.RaftBytes;
+import io.holdfast.internal.v1.AppendCommand;
+import io.holdfast.internal.v1.BatchReply;
+import io.holdfast.internal.v1.PartitionCommand;
+import io.holdfast.internal.v1.PartitionReply;
+import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.WriteOutcome;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns the batches of many callers into Raft entries, in the order they came. While few entries are under way each
+ * batch becomes one at once; when the pipeline is full, what waits is gathered into larger entries. So the batching
+ * follows the load and nothing waits on a timer.
+ *
+ * <p>Bounded by two byte budgets, the partition's and the node's. Any thread may offer; proposals are made by one
+ * thread at a time.
+ */
+final class AppendQueue {
+    private static final int ENTRIES_IN_FLIGHT_MAX = 8;
+    private static final Duration RETRY_AFTER = Duration.ofMillis(20);
+
+    private final Proposer proposer;
+    private final int entryBytesMax;
+    private final ByteBudget partitionBudget;
+    private final ByteBudget nodeBudget;
+    private final LongSupplier clockMs;
+    private final Deque<Waiting> waiting = new ArrayDeque<>();
+    private int entriesInFlight;
+    private boolean proposing;
+
+    /** Proposes and reports; completes exceptionally with a {@link Refusal} only. */
+    interface Proposer {
+        CompletableFuture<PartitionReply> propose(PartitionMessage message);
+    }
+
+    private record Waiting(BatchAppend append, int bytes, CompletableFuture<AppendResult> result) {}
+
+    AppendQueue(
+            Proposer proposer,
+            int entryBytesMax,
+            ByteBudget partitionBudget,
+            ByteBudget nodeBudget,
+            LongSupplier clockMs) {
+        this.proposer = proposer;
+        this.entryBytesMax = entryBytesMax;
+        this.partitionBudget = partitionBudget;
+        this.nodeBudget = nodeBudget;
+        this.clockMs = clockMs;
+    }
+
+    CompletableFuture<AppendResult> offer(BatchAppend append) {
+        int bytes = append.bytes().remaining();
+        if (!partitionBudget.tryAcquire(bytes)) {
+            return refuse("the partition has too many bytes in flight: slow down and send it again");
+        }
+        if (!nodeBudget.tryAcquire(bytes)) {
+            partitionBudget.release(bytes);
+            return refuse("the node has too many bytes in flight: slow down and send it again");
+        }
+        CompletableFuture<AppendResult> result = new CompletableFuture<>();
+        synchronized (this) {
+            waiting.add(new Waiting(append, bytes, result));
+        }
+        proposeWaiting();
+        return result;
+    }
+
+    private static CompletableFuture<AppendResult> refuse(String message) {
+        return CompletableFuture.failedFuture(Refusal.later(ErrorReason.ERROR_REASON_OVERLOADED, message, RETRY_AFTER));
+    }
+
+    private void proposeWaiting() {
+        while (true) {
+            List<Waiting> entry;
+            synchronized (this) {
+                if (proposing || waiting.isEmpty() || entriesInFlight >= ENTRIES_IN_FLIGHT_MAX) {
+                    return;
+                }
+                proposing = true;
+                entriesInFlight++;
+                entry = takeEntry();
+            }
+            CompletableFuture<PartitionReply> reply;
+            try {
+                reply = proposer.propose(encode(entry));
+            } finally {
+                synchronized (this) {
+                    proposing = false;
+                }
+            }
+            if (reply.isDone()) { // refused at once; a loop, lest a long queue become a deep stack
+                reply.whenComplete((answer, failure) -> finish(entry, answer, failure));
+            } else {
+                reply.whenComplete((answer, failure) -> {
+                    finish(entry, answer, failure);
+                    proposeWaiting();
+                });
+            }
+        }
+    }
+
+    private void finish(List<Waiting> entry, @Nullable PartitionReply answer, @Nullable Throwable failure) {
+        synchronized (this) {
+            entriesInFlight--;
+        }
+        complete(entry, answer, failure);
+    }
+
+    private List<Waiting> takeEntry() {
+        List<Waiting> entry = new ArrayList<>();
+        int bytes = 0;
+        while (!waiting.isEmpty() && (entry.isEmpty() || bytes + waiting.peek().bytes <= entryBytesMax)) {
+            Waiting next = waiting.remove();
+            entry.add(next);
+            bytes += next.bytes;
+        }
+        return entry;
+    }
+
+    private PartitionMessage encode(List<Waiting> entry) {
+        AppendCommand.Builder append = AppendCommand.newBuilder();
+        int bytes = 0;
+        for (Waiting one : entry) {
+            append.addBatches(one.append.header());
+            bytes += one.bytes;
+        }
+        ByteBuffer batches = entry.get(0).append.bytes().duplicate();
+        if (entry.size() > 1) {
+            batches = ByteBuffer.allocate(bytes);
+            for (Waiting one : entry) {
+                batches.put(one.append.bytes().duplicate());
+            }
+            batches.flip();
+        }
+        PartitionCommand command = PartitionCommand.newBuilder()
+                .setNowMs(clockMs.getAsLong())
+                .setAppend(append)
+                .build();
+        return new PartitionMessage(RaftBytes.of(command), RaftBytes.of(batches));
+    }
+
+    private void complete(List<Waiting> entry, @Nullable PartitionReply answer, @Nullable Throwable failure) {
+        for (int i = 0; i < entry.size(); i++) {
+            Waiting one = entry.get(i);
+            partitionBudget.release(one.bytes);
+            nodeBudget.release(one.bytes);
+            if (answer == null) {
+                one.result.completeExceptionally(failure == null ? new IllegalStateException("no answer") : failure);
+                continue;
+            }
+            if (answer.getBatchesCount() != entry.size()) {
+                one.result.completeExceptionally(new Refusal(
+                        ErrorReason.ERROR_REASON_UNAVAILABLE,
+                        WriteOutcome.WRITE_OUTCOME_UNKNOWN,
+                        "the replica was replaced meanwhile: try again",
+                        RETRY_AFTER,
+                        Map.of()));
+                continue;
+            }
+            completeOne(one, answer, answer.getBatches(i));
+        }
+    }
+
+    private static void completeOne(Waiting one, PartitionReply answer, BatchReply batch) {
+        int records = one.append.header().getRecordCount() - batch.getAlreadyStored();
+        switch (batch.getResult()) {
+            case BATCH_RESULT_APPENDED ->
+                one.result.complete(new AppendResult(
+                        batch.getFirstOffset(),
+                        records,
+                        answer.getAppendTimeMs(),
+                        false,
+                        false,
+                        batch.getAlreadyStored(),
+                        answer.getHighWatermark()));
+            case BATCH_RESULT_DUPLICATE ->
+                one.result.complete(new AppendResult(
+                        batch.getFirstOffset(),
+                        records,
+                        answer.getAppendTimeMs(),
+                        true,
+                        false,
+                        0,
+                        answer.getHighWatermark()));
+            case BATCH_RESULT_DUPLICATE_OFFSET_UNKNOWN ->
+                one.result.complete(new AppendResult(
+                        0, records, answer.getAppendTimeMs(), true, true, 0, answer.getHighWatermark()));
+            default -> one.result.completeExceptionally(refusal(batch));
+        }
+    }
+
+    private static Refusal refusal(BatchReply batch) {
+        String expected = Long.toUnsignedString(batch.getExpected());
+        return switch (batch.getResult()) {
+            case BATCH_RESULT_FENCED ->
+                Refusal.of(
+                        ErrorReason.ERROR_REASON_PRODUCER_FENCED,
+                        "a newer instance of this producer has epoch " + expected
+                                + ": stop, or open the producer again",
+                        Map.of("epoch", expected));
+            case BATCH_RESULT_GAP ->
+                Refusal.of(
+                        ErrorReason.ERROR_REASON_SEQUENCE_GAP,
+                        "send the batch with sequence " + expected + " first: it has not arrived",
+                        Map.of("expected_sequence", expected));
+            case BATCH_RESULT_UNKNOWN_PRODUCER ->
+                Refusal.of(
+                        ErrorReason.ERROR_REASON_UNKNOWN_PRODUCER,
+                        "open a new producer: the partition does not know this one, which must start at sequence 0");
+            case BATCH_RESULT_OFFSET_MISMATCH ->
+                Refusal.of(
+                        ErrorReason.ERROR_REASON_EXPECTED_OFFSET_MISMATCH,
+                        "the log ends at " + expected + ", not where you expected: read on from there and decide again",
+                        Map.of("end_offset", expected));
+            default -> Refusal.of(ErrorReason.ERROR_REASON_INTERNAL, "the replica answered " + batch.getResult());
+        };
+    }
+
+    static PartitionReply parse(ByteBuffer reply) {
+        try {
+            return PartitionReply.parseFrom(reply);
+        } catch (InvalidProtocolBufferException e) {
+            throw new IllegalStateException("apply's own answer cannot be parsed", e);
+        }
+    }
+}

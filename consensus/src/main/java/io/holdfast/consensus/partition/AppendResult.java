@@ -1,0 +1,16 @@
+package io.holdfast.consensus.partition;
+
+/**
+ * What became of a batch that is in the log, or already was.
+ *
+ * @param firstOffset of its first record; of the first new one, if some leading records were stored before
+ * @param highWatermark of the replica when it answered: a read that has seen this much has seen the batch
+ */
+public record AppendResult(
+        long firstOffset,
+        int recordCount,
+        long appendTimeMs,
+        boolean duplicate,
+        boolean offsetUnknown,
+        int alreadyStored,
+        long highWatermark) {}

@@ -1,0 +1,215 @@
+package io.holdfast.consensus.partition;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.UnsafeByteOperations;
+import io.holdfast.internal.v1.CheckpointEnd;
+import io.holdfast.internal.v1.CheckpointStart;
+import io.holdfast.internal.v1.FetchCheckpointResponse;
+import io.holdfast.internal.v1.FileChunk;
+import io.holdfast.internal.v1.PartitionCheckpoint;
+import io.holdfast.internal.v1.ProducerEntry;
+import io.holdfast.storage.log.PartitionLog;
+import io.holdfast.storage.log.SegmentFiles;
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Checkpoints on their way to other replicas and from them. What a checkpoint names never changes, so it is sent while
+ * the leader writes on; only its own checkpoints wait, so that the Raft log still reaches back to the one being sent
+ * when it has arrived.
+ */
+final class CheckpointTransfers {
+    private static final int CHUNK_BYTES = 1 << 20;
+    private static final long GRACE_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    private final AtomicInteger running = new AtomicInteger();
+    private volatile long lastEnd = System.nanoTime() - GRACE_NANOS;
+
+    /** No transfer is running, and the last one ended long enough ago for its receiver to have caught up. */
+    boolean isIdle() {
+        return running.get() == 0 && System.nanoTime() - lastEnd >= GRACE_NANOS;
+    }
+
+    /** Opens all files at once, so that a trim may delete their names. */
+    Outgoing open(PartitionCheckpoint checkpoint, List<ProducerEntry> producers, PartitionLog log) throws IOException {
+        Outgoing outgoing = new Outgoing(checkpoint, producers);
+        running.incrementAndGet();
+        try {
+            for (SegmentFiles.Part part : SegmentFiles.of(log.directory(), CheckpointRows.toLog(checkpoint))) {
+                outgoing.files.add(new OpenFile(
+                        part.file().getFileName().toString(),
+                        FileChannel.open(part.file(), StandardOpenOption.READ),
+                        part.bytes()));
+            }
+            return outgoing;
+        } catch (IOException e) {
+            outgoing.close();
+            throw e;
+        }
+    }
+
+    private record OpenFile(String name, FileChannel channel, long bytes) {}
+
+    /** A checkpoint being sent. */
+    final class Outgoing implements Closeable {
+        private final PartitionCheckpoint checkpoint;
+        private final List<ProducerEntry> producers;
+        private final List<OpenFile> files = new ArrayList<>();
+
+        private Outgoing(PartitionCheckpoint checkpoint, List<ProducerEntry> producers) {
+            this.checkpoint = checkpoint;
+            this.producers = producers;
+        }
+
+        void send(Consumer<FetchCheckpointResponse> to) throws IOException {
+            to.accept(FetchCheckpointResponse.newBuilder()
+                    .setStart(CheckpointStart.newBuilder().setPartition(checkpoint))
+                    .build());
+            for (OpenFile file : files) {
+                sendFile(file, to);
+            }
+            to.accept(FetchCheckpointResponse.newBuilder()
+                    .setEnd(CheckpointEnd.newBuilder().addAllProducers(producers))
+                    .build());
+        }
+
+        private void sendFile(OpenFile file, Consumer<FetchCheckpointResponse> to) throws IOException {
+            long position = 0;
+            while (position < file.bytes || position == 0) {
+                ByteBuffer data = ByteBuffer.allocate((int) Math.min(CHUNK_BYTES, file.bytes - position));
+                while (data.hasRemaining()) {
+                    if (file.channel.read(data, position + data.position()) < 0) {
+                        throw new IOException(file.name + " is shorter than its checkpoint says");
+                    }
+                }
+                data.flip();
+                to.accept(FetchCheckpointResponse.newBuilder()
+                        .setChunk(FileChunk.newBuilder()
+                                .setFile(file.name)
+                                .setPosition(position)
+                                .setCrc(crc(data))
+                                .setData(UnsafeByteOperations.unsafeWrap(data)))
+                        .build());
+                position += data.limit();
+                if (data.limit() == 0) {
+                    return;
+                }
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            for (OpenFile file : files) {
+                file.channel.close();
+            }
+            lastEnd = System.nanoTime();
+            running.decrementAndGet();
+        }
+    }
+
+    /** A checkpoint being received into an empty folder. One thread. */
+    static final class Incoming implements Closeable {
+        private final Path folder;
+        private @Nullable PartitionCheckpoint checkpoint;
+        private final List<ProducerEntry> producers = new ArrayList<>();
+        private boolean ended;
+        private @Nullable String fileName;
+        private @Nullable FileChannel file;
+
+        Incoming(Path folder) {
+            this.folder = folder;
+        }
+
+        void take(FetchCheckpointResponse part) {
+            try {
+                switch (part.getPartCase()) {
+                    case START -> checkpoint = part.getStart().getPartition();
+                    case CHUNK -> write(part.getChunk());
+                    case END -> {
+                        producers.addAll(part.getEnd().getProducersList());
+                        ended = true;
+                    }
+                    default -> throw new IOException("unknown part of a checkpoint");
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        private void write(FileChunk chunk) throws IOException {
+            ByteString data = chunk.getData();
+            if (crc(data.asReadOnlyByteBuffer()) != chunk.getCrc()) {
+                throw new IOException("a chunk of " + chunk.getFile() + " was damaged on the way");
+            }
+            FileChannel to = file;
+            if (to == null || !chunk.getFile().equals(fileName)) {
+                closeFile();
+                to = FileChannel.open(
+                        folder.resolve(SegmentFiles.checkName(chunk.getFile())),
+                        StandardOpenOption.CREATE_NEW,
+                        StandardOpenOption.WRITE);
+                file = to;
+                fileName = chunk.getFile();
+            }
+            if (to.position() != chunk.getPosition()) {
+                throw new IOException("chunks of " + chunk.getFile() + " came out of order");
+            }
+            ByteBuffer bytes = data.asReadOnlyByteBuffer();
+            while (bytes.hasRemaining()) {
+                to.write(bytes);
+            }
+        }
+
+        /** Everything has come and is on disk. */
+        void finish() throws IOException {
+            closeFile();
+            if (!ended || checkpoint == null) {
+                throw new IOException("the checkpoint ended early");
+            }
+        }
+
+        PartitionCheckpoint checkpoint() {
+            PartitionCheckpoint received = checkpoint;
+            if (received == null) {
+                throw new IllegalStateException("no checkpoint has been received");
+            }
+            return received;
+        }
+
+        List<ProducerEntry> producers() {
+            return producers;
+        }
+
+        private void closeFile() throws IOException {
+            FileChannel open = file;
+            if (open != null) {
+                open.force(true);
+                open.close();
+                file = null;
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            closeFile();
+        }
+    }
+
+    private static int crc(ByteBuffer data) {
+        CRC32C crc = new CRC32C();
+        crc.update(data.duplicate());
+        return (int) crc.getValue();
+    }
+}

@@ -1,0 +1,429 @@
+package io.holdfast.consensus.partition;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.holdfast.consensus.partition.ProducerTable.Decision;
+import io.holdfast.consensus.raft.CheckpointSource;
+import io.holdfast.consensus.raft.GroupId;
+import io.holdfast.consensus.raft.GroupListener;
+import io.holdfast.consensus.raft.GroupMachine;
+import io.holdfast.consensus.raft.RaftBytes;
+import io.holdfast.consensus.raft.RaftLogFiles;
+import io.holdfast.internal.v1.AppendCommand;
+import io.holdfast.internal.v1.BatchHeader;
+import io.holdfast.internal.v1.BatchReply;
+import io.holdfast.internal.v1.BatchResult;
+import io.holdfast.internal.v1.FetchCheckpointResponse;
+import io.holdfast.internal.v1.PartitionCheckpoint;
+import io.holdfast.internal.v1.PartitionCommand;
+import io.holdfast.internal.v1.PartitionReply;
+import io.holdfast.internal.v1.ProducerEntry;
+import io.holdfast.internal.v1.ProducerRow;
+import io.holdfast.storage.log.AcceptedBatch;
+import io.holdfast.storage.log.DurableDirectory;
+import io.holdfast.storage.log.FrameId;
+import io.holdfast.storage.log.LogCheckpoint;
+import io.holdfast.storage.log.LogIdentity;
+import io.holdfast.storage.log.LogSettings;
+import io.holdfast.storage.log.PartitionLog;
+import io.holdfast.storage.log.SegmentFlusher;
+import io.holdfast.storage.state.StateTables;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Consumer;
+import org.apache.ratis.proto.RaftProtos.LogEntryProto;
+import org.apache.ratis.protocol.Message;
+import org.apache.ratis.protocol.RaftClientRequest;
+import org.apache.ratis.server.protocol.TermIndex;
+import org.apache.ratis.statemachine.TransactionContext;
+import org.apache.ratis.thirdparty.com.google.protobuf.ByteString;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The state machine of a partition: its log, its producers, its clock.
+ *
+ * <p>Payload bytes go from Raft straight into the log's segments ({@code write}, {@code read}, {@code truncate} of
+ * Ratis' DataApi), once per replica; the Raft log keeps a header of some tens of bytes. {@code write} completes only
+ * when the bytes are on disk, so a Raft entry never exists without them and {@code flush} has nothing left to do.
+ */
+final class PartitionMachine extends GroupMachine {
+    private final PartitionPaths paths;
+    private final LogIdentity identity;
+    private final LogSettings logSettings;
+    private final SegmentFlusher flusher;
+    private final CheckpointRows rows;
+    private final CheckpointSource source;
+    private final CheckpointTransfers transfers = new CheckpointTransfers();
+    private final HighWatermark highWatermark = new HighWatermark();
+    private final ProducerTable producers = new ProducerTable();
+    /** Held for writing while the log is being replaced by a copied one; nested inside the state lock. */
+    private final ReadWriteLock replacing = new ReentrantReadWriteLock();
+
+    private volatile @Nullable PartitionLog log;
+    private String logFolder = PartitionPaths.FIRST_LOG_FOLDER;
+    private long nowMs;
+
+    PartitionMachine(
+            GroupId group,
+            PartitionPaths paths,
+            LogSettings logSettings,
+            SegmentFlusher flusher,
+            StateTables tables,
+            CheckpointSource source,
+            GroupListener listener,
+            Executor installer) {
+        super(group, listener, installer);
+        this.paths = paths;
+        this.identity = new LogIdentity(group.topicId(), group.partition());
+        this.logSettings = logSettings;
+        this.flusher = flusher;
+        this.rows = new CheckpointRows(tables, group);
+        this.source = source;
+    }
+
+    /** The open log. */
+    PartitionLog log() {
+        PartitionLog open = log;
+        if (open == null) {
+            throw new IllegalStateException(groupId() + " has no open log");
+        }
+        return open;
+    }
+
+    HighWatermark highWatermark() {
+        return highWatermark;
+    }
+
+    // ---- load, store
+
+    @Override
+    protected @Nullable TermIndex load() throws IOException {
+        PartitionCheckpoint checkpoint = rows.checkpoint();
+        long appliedIndex = checkpoint == null ? -1 : checkpoint.getAppliedIndex();
+        List<FrameId> required = new ArrayList<>();
+        List<IOException> damaged = new ArrayList<>();
+        RaftLogFiles.forEachAfter(paths.raft(), appliedIndex, entry -> {
+            try {
+                if (entry.hasStateMachineLogEntry() && command(entry).hasAppend()) {
+                    required.add(new FrameId(entry.getIndex(), entry.getTerm()));
+                }
+            } catch (IOException e) {
+                damaged.add(e);
+            }
+        });
+        if (!damaged.isEmpty()) {
+            throw damaged.get(0);
+        }
+        if (checkpoint == null) {
+            log = open(PartitionPaths.FIRST_LOG_FOLDER, LogCheckpoint.EMPTY, required);
+            return null;
+        }
+        restore(
+                checkpoint,
+                rows.producers(),
+                open(checkpoint.getLogFolder(), CheckpointRows.toLog(checkpoint), required));
+        paths.deleteAllBut(logFolder);
+        return TermIndex.valueOf(checkpoint.getAppliedTerm(), checkpoint.getAppliedIndex());
+    }
+
+    private void restore(PartitionCheckpoint checkpoint, List<ProducerEntry> producerRows, PartitionLog opened) {
+        logFolder = checkpoint.getLogFolder();
+        nowMs = checkpoint.getNowMs();
+        log = opened;
+        producers.clear();
+        producerRows.forEach(entry -> producers.put(entry.getProducerId(), entry.getRow()));
+        highWatermark.set(opened.nextOffset());
+    }
+
+    private PartitionLog open(String folder, LogCheckpoint checkpoint, List<FrameId> required) throws IOException {
+        return PartitionLog.open(paths.log(folder), identity, logSettings, flusher, checkpoint, required);
+    }
+
+    @Override
+    protected void store(TermIndex appliedUpTo) throws IOException {
+        PartitionCheckpoint.Builder checkpoint = PartitionCheckpoint.newBuilder()
+                .setAppliedIndex(appliedUpTo.getIndex())
+                .setAppliedTerm(appliedUpTo.getTerm())
+                .setNowMs(nowMs)
+                .setLogFolder(logFolder);
+        CheckpointRows.addLog(checkpoint, log().checkpoint());
+        rows.store(checkpoint.build(), producers);
+        log().checkpointStored();
+    }
+
+    @Override
+    protected boolean mayCheckpoint() {
+        return transfers.isIdle();
+    }
+
+    // ---- Raft's DataApi: the write-once path
+
+    @Override
+    public TransactionContext startTransaction(RaftClientRequest request) {
+        PartitionMessage message = (PartitionMessage) request.getMessage();
+        TransactionContext.Builder builder = TransactionContext.newBuilder()
+                .setStateMachine(this)
+                .setClientRequest(request)
+                .setStateMachineContext(message)
+                .setLogData(message.getContent());
+        if (!message.batches().isEmpty()) {
+            builder.setStateMachineData(message.batches());
+        }
+        return builder.build();
+    }
+
+    @Override
+    public TransactionContext preAppendTransaction(TransactionContext trx) {
+        if (trx.getStateMachineContext() instanceof PartitionMessage message) {
+            message.markAppended();
+        }
+        return trx;
+    }
+
+    @Override
+    public CompletableFuture<?> write(LogEntryProto entry, @Nullable TransactionContext context) {
+        ByteString payload =
+                entry.getStateMachineLogEntry().getStateMachineEntry().getStateMachineData();
+        replacing.readLock().lock();
+        try {
+            return log().write(new FrameId(entry.getIndex(), entry.getTerm()), RaftBytes.buffer(payload));
+        } finally {
+            replacing.readLock().unlock();
+        }
+    }
+
+    @Override
+    public CompletableFuture<ByteString> read(LogEntryProto entry, @Nullable TransactionContext context) {
+        FrameId id = new FrameId(entry.getIndex(), entry.getTerm());
+        ByteBuffer payload = log().payloadInMemory(id);
+        if (payload != null) {
+            return CompletableFuture.completedFuture(RaftBytes.of(payload));
+        }
+        // Ratis interrupts the threads that call this when a leader steps down.
+        CompletableFuture<ByteString> result = new CompletableFuture<>();
+        flusher.execute(() -> {
+            replacing.readLock().lock();
+            try {
+                result.complete(RaftBytes.of(log().readPayload(id)));
+            } catch (IOException | RuntimeException e) {
+                result.completeExceptionally(e);
+            } finally {
+                replacing.readLock().unlock();
+            }
+        });
+        return result;
+    }
+
+    @Override
+    public CompletableFuture<Void> flush(long index) {
+        return CompletableFuture.completedFuture(null);
+    }
+
+    @Override
+    public CompletableFuture<Void> truncate(long index) {
+        replacing.readLock().lock();
+        try {
+            log().truncate(index);
+        } finally {
+            replacing.readLock().unlock();
+        }
+        return CompletableFuture.completedFuture(null);
+    }
+
+    // ---- apply
+
+    private static PartitionCommand command(LogEntryProto entry) throws InvalidProtocolBufferException {
+        return PartitionCommand.parseFrom(
+                RaftBytes.buffer(entry.getStateMachineLogEntry().getLogData()));
+    }
+
+    @Override
+    protected Message apply(FrameOfEntry frame, LogEntryProto entry) throws IOException {
+        PartitionCommand command = command(entry);
+        nowMs = Math.max(nowMs, command.getNowMs());
+        PartitionReply.Builder reply = PartitionReply.newBuilder().setAppendTimeMs(nowMs);
+        switch (command.getCommandCase()) {
+            case APPEND -> append(new FrameId(frame.index(), frame.term()), command.getAppend(), reply);
+            case TRIM -> log().trim(command.getTrim().getBeforeOffset());
+            case EVICT_PRODUCERS ->
+                command.getEvictProducers().getProducerIdsList().forEach(producers::evict);
+            default -> throw new IOException("entry " + frame.index() + " holds a command of a later version");
+        }
+        reply.setLogStartOffset(log().startOffset()).setHighWatermark(log().nextOffset());
+        return Message.valueOf(RaftBytes.of(reply.build()));
+    }
+
+    @Override
+    protected void applied() {
+        highWatermark.advance(log().nextOffset());
+    }
+
+    private void append(FrameId id, AppendCommand append, PartitionReply.Builder reply) throws IOException {
+        List<AcceptedBatch> accepted = new ArrayList<>();
+        long offset = log().nextOffset();
+        int position = 0;
+        for (BatchHeader batch : append.getBatchesList()) {
+            BatchReply result = decide(batch, offset);
+            if (result.getResult() == BatchResult.BATCH_RESULT_APPENDED) {
+                int skip = result.getAlreadyStored();
+                int count = batch.getRecordCount() - skip;
+                accepted.add(new AcceptedBatch(position, batch.getSize(), count, skip, batch.getCrc()));
+                if (batch.getProducerId() != 0) {
+                    producers.appended(
+                            batch.getProducerId(),
+                            batch.getProducerEpoch(),
+                            batch.getFirstSequence() + skip,
+                            count,
+                            offset,
+                            nowMs);
+                }
+                offset += count;
+            }
+            position += batch.getSize();
+            reply.addBatches(result);
+        }
+        log().apply(id, nowMs, accepted);
+    }
+
+    private BatchReply decide(BatchHeader batch, long endOfLog) {
+        BatchReply.Builder reply = BatchReply.newBuilder();
+        Decision decision = batch.getProducerId() == 0
+                ? Decision.of(ProducerTable.Verdict.APPEND, 0)
+                : producers.decide(
+                        batch.getProducerId(),
+                        batch.getProducerEpoch(),
+                        batch.getFirstSequence(),
+                        batch.getRecordCount());
+        if (decision.verdict() == ProducerTable.Verdict.APPEND
+                && batch.hasExpectedOffset()
+                && batch.getExpectedOffset() != endOfLog) {
+            return reply.setResult(BatchResult.BATCH_RESULT_OFFSET_MISMATCH)
+                    .setExpected(endOfLog)
+                    .build();
+        }
+        return switch (decision.verdict()) {
+            case APPEND ->
+                reply.setResult(BatchResult.BATCH_RESULT_APPENDED)
+                        .setFirstOffset(endOfLog)
+                        .setAlreadyStored(decision.skip())
+                        .build();
+            case DUPLICATE ->
+                reply.setResult(BatchResult.BATCH_RESULT_DUPLICATE)
+                        .setFirstOffset(decision.firstOffset())
+                        .build();
+            case DUPLICATE_OFFSET_UNKNOWN ->
+                reply.setResult(BatchResult.BATCH_RESULT_DUPLICATE_OFFSET_UNKNOWN)
+                        .build();
+            case FENCED ->
+                reply.setResult(BatchResult.BATCH_RESULT_FENCED)
+                        .setExpected(decision.expected())
+                        .build();
+            case GAP ->
+                reply.setResult(BatchResult.BATCH_RESULT_GAP)
+                        .setExpected(decision.expected())
+                        .build();
+            case UNKNOWN_PRODUCER ->
+                reply.setResult(BatchResult.BATCH_RESULT_UNKNOWN_PRODUCER).build();
+        };
+    }
+
+    // ---- questions
+
+    @Nullable
+    ProducerRow producer(long producerId) {
+        synchronized (stateLock()) {
+            return producers.row(producerId);
+        }
+    }
+
+    List<Long> evictableProducers(long clockMs, long idleMs, long namedIdleMs, int cap) {
+        synchronized (stateLock()) {
+            return producers.evictable(clockMs, idleMs, namedIdleMs, cap);
+        }
+    }
+
+    // ---- catching up by a checkpoint of another replica
+
+    /** Sends this replica's last checkpoint; blocks. */
+    void sendCheckpoint(long minIndex, Consumer<FetchCheckpointResponse> part) throws IOException {
+        CheckpointTransfers.Outgoing outgoing;
+        synchronized (stateLock()) {
+            ensureCheckpoint(minIndex); // a young group may have none yet
+            PartitionCheckpoint checkpoint = rows.checkpoint();
+            if (checkpoint == null) {
+                throw new IOException(groupId() + " has lost its checkpoint");
+            }
+            outgoing = transfers.open(checkpoint, rows.producers(), log());
+        }
+        try (outgoing) {
+            outgoing.send(part);
+        }
+    }
+
+    @Override
+    protected Object fetch(int leaderNode, long minIndex) throws IOException {
+        Path copy = paths.emptyCopyFolder();
+        CheckpointTransfers.Incoming incoming = new CheckpointTransfers.Incoming(copy);
+        try (incoming) {
+            source.fetch(leaderNode, groupId(), minIndex, incoming::take);
+            incoming.finish();
+        }
+        return incoming;
+    }
+
+    /**
+     * Entries that the copied checkpoint does not hold may be in this replica's Raft log already: their frames move to
+     * the new folder before the checkpoint that names it is stored, so that whatever is in force has all it needs.
+     */
+    @Override
+    protected TermIndex adopt(Object fetched) throws IOException {
+        CheckpointTransfers.Incoming incoming = (CheckpointTransfers.Incoming) fetched;
+        long index = incoming.checkpoint().getAppliedIndex();
+        String folder = PartitionPaths.logFolder(index);
+        PartitionCheckpoint checkpoint =
+                incoming.checkpoint().toBuilder().setLogFolder(folder).build();
+        replacing.writeLock().lock();
+        try {
+            PartitionLog old = log();
+            old.flush().join();
+            paths.moveCopyTo(folder);
+            DurableDirectory.force(paths.root());
+            PartitionLog fresh = open(folder, CheckpointRows.toLog(checkpoint), List.of());
+            moveFrames(old, fresh, index);
+            rows.replace(checkpoint, incoming.producers());
+            restore(checkpoint, incoming.producers(), fresh);
+            old.close();
+        } finally {
+            replacing.writeLock().unlock();
+        }
+        paths.deleteAllBut(folder);
+        return TermIndex.valueOf(checkpoint.getAppliedTerm(), index);
+    }
+
+    private static void moveFrames(PartitionLog from, PartitionLog to, long afterIndex) throws IOException {
+        List<CompletableFuture<Void>> written = new ArrayList<>();
+        for (FrameId id : from.pendingAfter(afterIndex)) {
+            written.add(to.write(id, from.readPayload(id)));
+        }
+        try {
+            CompletableFuture.allOf(written.toArray(CompletableFuture[]::new)).join();
+        } catch (CompletionException e) {
+            throw new IOException("frames could not be moved", e.getCause());
+        }
+    }
+
+    @Override
+    protected void release() throws IOException {
+        PartitionLog open = log;
+        if (open != null) {
+            open.close();
+        }
+    }
+}

@@ -1,0 +1,302 @@
+package io.holdfast.consensus.raft;
+
+import io.holdfast.storage.log.DamagedLogException;
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
+import org.apache.ratis.proto.RaftProtos.LogEntryProto;
+import org.apache.ratis.proto.RaftProtos.RoleInfoProto;
+import org.apache.ratis.protocol.Message;
+import org.apache.ratis.protocol.RaftGroupId;
+import org.apache.ratis.protocol.RaftGroupMemberId;
+import org.apache.ratis.protocol.RaftPeerId;
+import org.apache.ratis.server.RaftServer;
+import org.apache.ratis.server.protocol.TermIndex;
+import org.apache.ratis.server.raftlog.RaftLog;
+import org.apache.ratis.server.storage.RaftStorage;
+import org.apache.ratis.statemachine.SnapshotInfo;
+import org.apache.ratis.statemachine.SnapshotRetentionPolicy;
+import org.apache.ratis.statemachine.StateMachineStorage;
+import org.apache.ratis.statemachine.TransactionContext;
+import org.apache.ratis.statemachine.impl.BaseStateMachine;
+import org.apache.ratis.statemachine.impl.FileListSnapshotInfo;
+import org.apache.ratis.util.LifeCycle;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What our state machines have in common: where they stand, checkpoints as snapshots, catching up by copying a peer's
+ * checkpoint.
+ *
+ * <p>Apply, checkpoint and install exclude each other under {@link #stateLock}. The applied index moves after the
+ * effect is in place, never before. After an install, entries that the copied state already holds are skipped.
+ */
+public abstract class GroupMachine extends BaseStateMachine {
+    private static final Logger LOG = LoggerFactory.getLogger(GroupMachine.class);
+
+    private final GroupId groupId;
+    private final GroupListener listener;
+    private final Executor installer;
+    private final Object stateLock = new Object();
+    private volatile @Nullable TermIndex checkpointed;
+    /** Between the copying of a checkpoint and the moment that Ratis has taken notice. */
+    private volatile boolean installed;
+
+    private volatile @Nullable String damage;
+
+    protected GroupMachine(GroupId groupId, GroupListener listener, Executor installer) {
+        this.groupId = groupId;
+        this.listener = listener;
+        this.installer = installer;
+    }
+
+    public GroupId groupId() {
+        return groupId;
+    }
+
+    /** Why this replica withdrew, or null. */
+    public @Nullable String damage() {
+        return damage;
+    }
+
+    // ---- for the concrete machine
+
+    /** Loads the state of the last checkpoint; null if there is none. */
+    protected abstract @Nullable TermIndex load() throws IOException;
+
+    /** Applies one command; the result goes to the caller that proposed it. */
+    protected abstract Message apply(FrameOfEntry frame, LogEntryProto entry) throws IOException;
+
+    /** Makes the present state durable as of this index. */
+    protected abstract void store(TermIndex appliedUpTo) throws IOException;
+
+    /** False while a checkpoint would pull the Raft log away under a peer that is catching up. */
+    protected boolean mayCheckpoint() {
+        return true;
+    }
+
+    /**
+     * Copies a checkpoint of the leader, of at least this Raft index, to disk; runs beside everything else.
+     *
+     * @return what {@link #adopt} needs
+     */
+    protected abstract Object fetch(int leaderNode, long minIndex) throws IOException;
+
+    /** Replaces the state, on disk and in memory, by the copy. Under the state lock. */
+    protected abstract TermIndex adopt(Object fetched) throws IOException;
+
+    /** Frees what {@link #load} and {@link #adopt} opened. */
+    protected abstract void release() throws IOException;
+
+    /** Index and term of the entry that is applied. */
+    public record FrameOfEntry(long index, long term) {}
+
+    protected final Object stateLock() {
+        return stateLock;
+    }
+
+    protected final void withdraw(Throwable cause) {
+        String reason = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+        if (damage == null) {
+            damage = reason;
+            LOG.error("{} withdraws: {}", groupId, reason, cause);
+            listener.onDamage(groupId, reason);
+        }
+    }
+
+    // ---- Ratis' side
+
+    @Override
+    public void initialize(RaftServer raftServer, RaftGroupId raftGroupId, RaftStorage storage) throws IOException {
+        super.initialize(raftServer, raftGroupId, storage);
+        getLifeCycle()
+                .startAndTransition(
+                        () -> {
+                            synchronized (stateLock) {
+                                TermIndex loaded = load();
+                                checkpointed = loaded;
+                                if (loaded != null) {
+                                    setLastAppliedTermIndex(loaded);
+                                }
+                            }
+                        },
+                        IOException.class);
+    }
+
+    @Override
+    public CompletableFuture<Message> applyTransaction(TransactionContext trx) {
+        LogEntryProto entry = trx.getLogEntry();
+        if (entry == null) {
+            throw new IllegalStateException("a committed transaction without its entry");
+        }
+        synchronized (stateLock) {
+            if (entry.getIndex() <= getLastAppliedTermIndex().getIndex()) {
+                return CompletableFuture.completedFuture(Message.EMPTY);
+            }
+            try {
+                Message reply = apply(new FrameOfEntry(entry.getIndex(), entry.getTerm()), entry);
+                updateLastAppliedTermIndex(entry.getTerm(), entry.getIndex());
+                applied();
+                return CompletableFuture.completedFuture(reply);
+            } catch (IOException | RuntimeException e) {
+                withdraw(e);
+                throw new IllegalStateException(groupId + " cannot apply entry " + entry.getIndex(), e);
+            }
+        }
+    }
+
+    /** Called after each applied entry, effect and index in place. */
+    protected void applied() {}
+
+    @Override
+    public void notifyTermIndexUpdated(long term, long index) {
+        synchronized (stateLock) {
+            if (index > getLastAppliedTermIndex().getIndex()) {
+                super.notifyTermIndexUpdated(term, index);
+                applied();
+            }
+        }
+    }
+
+    @Override
+    public long takeSnapshot() throws IOException {
+        synchronized (stateLock) {
+            TermIndex now = getLastAppliedTermIndex();
+            if (installed || damage != null || now.getIndex() < 0 || !mayCheckpoint()) {
+                return RaftLog.INVALID_LOG_INDEX;
+            }
+            checkpoint(now);
+            return now.getIndex();
+        }
+    }
+
+    /** Makes sure that there is a checkpoint of at least this index, for a peer that asks. Under the state lock. */
+    protected final void ensureCheckpoint(long minIndex) throws IOException {
+        TermIndex last = checkpointed;
+        TermIndex now = getLastAppliedTermIndex();
+        if (now.getIndex() < Math.max(0, minIndex) || damage != null) {
+            throw new IOException(
+                    groupId + " has applied up to " + now.getIndex() + " here, " + minIndex + " was asked for");
+        }
+        if (last == null || last.getIndex() < minIndex) {
+            checkpoint(now);
+        }
+    }
+
+    private void checkpoint(TermIndex now) throws IOException {
+        if (!now.equals(checkpointed)) {
+            try {
+                store(now);
+            } catch (IOException e) {
+                withdraw(e);
+                throw e;
+            }
+            checkpointed = now;
+        }
+    }
+
+    @Override
+    public @Nullable SnapshotInfo getLatestSnapshot() {
+        TermIndex last = checkpointed;
+        return last == null ? null : new FileListSnapshotInfo(List.of(), last);
+    }
+
+    @Override
+    public StateMachineStorage getStateMachineStorage() {
+        return new StateMachineStorage() {
+            @Override
+            public void init(RaftStorage raftStorage) {}
+
+            @Override
+            public @Nullable SnapshotInfo getLatestSnapshot() {
+                return GroupMachine.this.getLatestSnapshot();
+            }
+
+            @Override
+            public void format() {}
+
+            @Override
+            public void cleanupOldSnapshots(SnapshotRetentionPolicy policy) {}
+        };
+    }
+
+    @Override
+    public CompletableFuture<TermIndex> notifyInstallSnapshotFromLeader(RoleInfoProto roleInfo, TermIndex firstInLog) {
+        RaftPeerId leader = RaftPeerId.valueOf(
+                roleInfo.getFollowerInfo().getLeaderInfo().getId().getId());
+        return CompletableFuture.supplyAsync(
+                () -> {
+                    try {
+                        Object fetched = fetch(Peer.nodeIdOf(leader), firstInLog.getIndex() - 1);
+                        synchronized (stateLock) {
+                            TermIndex adopted = adopt(fetched);
+                            setLastAppliedTermIndex(adopted);
+                            checkpointed = adopted;
+                            installed = true;
+                            applied();
+                            return adopted;
+                        }
+                    } catch (IOException e) {
+                        LOG.warn(
+                                "{} could not copy a checkpoint from node {}: {}",
+                                groupId,
+                                Peer.nodeIdOf(leader),
+                                e.getMessage());
+                        throw new CompletionException(e);
+                    }
+                },
+                installer);
+    }
+
+    @Override
+    public void pause() {
+        if (getLifeCycleState() == LifeCycle.State.RUNNING) {
+            getLifeCycle().transition(LifeCycle.State.PAUSING);
+            getLifeCycle().transition(LifeCycle.State.PAUSED);
+        }
+    }
+
+    @Override
+    public void reinitialize() {
+        synchronized (stateLock) {
+            installed = false;
+        }
+        if (getLifeCycleState() == LifeCycle.State.PAUSED) {
+            getLifeCycle().transition(LifeCycle.State.STARTING);
+            getLifeCycle().transition(LifeCycle.State.RUNNING);
+        }
+    }
+
+    @Override
+    public CompletableFuture<Message> query(Message request) {
+        return CompletableFuture.completedFuture(Message.EMPTY);
+    }
+
+    @Override
+    public void notifyLeaderChanged(RaftGroupMemberId member, RaftPeerId newLeader) {
+        listener.onLeader(groupId, Peer.nodeIdOf(newLeader));
+    }
+
+    @Override
+    public void notifyLogFailed(Throwable failure, LogEntryProto entry) {
+        Throwable cause = failure;
+        while (cause instanceof CompletionException && cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        withdraw(cause);
+        if (!(cause instanceof DamagedLogException)) {
+            // The Raft log or a segment could not be written or flushed: what is on disk is unknown from here on.
+            listener.onDiskFailure(groupId, cause);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        synchronized (stateLock) {
+            release();
+        }
+    }
+}

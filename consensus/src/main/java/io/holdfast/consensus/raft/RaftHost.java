@@ -1,0 +1,139 @@
+package io.holdfast.consensus.raft;
+
+import io.holdfast.storage.log.DurableDirectory;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import org.apache.ratis.conf.RaftProperties;
+import org.apache.ratis.protocol.ClientId;
+import org.apache.ratis.protocol.GroupManagementRequest;
+import org.apache.ratis.protocol.RaftClientReply;
+import org.apache.ratis.protocol.RaftGroup;
+import org.apache.ratis.protocol.RaftPeer;
+import org.apache.ratis.server.RaftServer;
+import org.apache.ratis.statemachine.StateMachine;
+
+/**
+ * The one Raft server of a node. Groups are opened and closed one by one; each is then handled through its
+ * {@link RaftGroupHandle}.
+ */
+public final class RaftHost implements Closeable {
+    private final Peer self;
+    private final Path storage;
+    private final RaftServer server;
+    private final ClientId clientId = ClientId.randomId();
+    private final AtomicLong callIds = new AtomicLong();
+    private final Map<GroupId, StateMachine> machines = new ConcurrentHashMap<>();
+    private final Map<GroupId, RaftGroupHandle> groups = new ConcurrentHashMap<>();
+
+    /**
+     * @param storage folder of the groups' Raft logs
+     * @param bindHost address that the Raft port listens on
+     */
+    public RaftHost(Peer self, String bindHost, int bindPort, Path storage, RaftSettings settings) throws IOException {
+        this.self = self;
+        this.storage = storage;
+        DurableDirectory.create(storage);
+        Path nothing = storage.resolve("none");
+        DurableDirectory.create(nothing);
+        RaftProperties properties = RaftProps.of(settings, nothing, bindHost, bindPort);
+        server = RaftServer.newBuilder()
+                .setServerId(self.raftId())
+                .setProperties(properties)
+                .setStateMachineRegistry(id -> {
+                    StateMachine machine = machines.get(new GroupId(id.getUuid()));
+                    if (machine == null) {
+                        throw new IllegalStateException("no state machine for Raft group " + id);
+                    }
+                    return machine;
+                })
+                .build();
+        RaftProps.setStorage(properties, storage);
+    }
+
+    public Peer self() {
+        return self;
+    }
+
+    public void start() throws IOException {
+        server.start();
+    }
+
+    /** Folder of a group's Raft log and votes. */
+    public Path folder(GroupId group) {
+        return storage.resolve(group.uuid().toString());
+    }
+
+    /** Whether this node has votes and a log of the group. */
+    public boolean exists(GroupId group) {
+        return Files.isDirectory(folder(group));
+    }
+
+    /**
+     * Opens the local replica of a group.
+     *
+     * @param peers members at the group's birth, this node among them; or, if this node is to join a group that exists,
+     *     its members without this node, which then waits to be added and does not vote before
+     */
+    public RaftGroupHandle open(GroupId group, List<Peer> peers, GroupMachine machine) throws IOException {
+        List<RaftPeer> raftPeers = new ArrayList<>();
+        peers.forEach(peer -> raftPeers.add(peer.raft()));
+        machines.put(group, machine);
+        boolean format = !exists(group);
+        try {
+            await(server.groupManagementAsync(GroupManagementRequest.newAdd(
+                    clientId,
+                    self.raftId(),
+                    callIds.incrementAndGet(),
+                    RaftGroup.valueOf(group.raft(), raftPeers),
+                    format)));
+        } catch (IOException e) {
+            machines.remove(group);
+            throw e;
+        }
+        RaftGroupHandle handle =
+                new RaftGroupHandle(server, server.getDivision(group.raft()), group, self, clientId, callIds);
+        groups.put(group, handle);
+        return handle;
+    }
+
+    /**
+     * Closes the local replica.
+     *
+     * @param delete also delete its Raft log and votes
+     */
+    public void close(GroupId group, boolean delete) throws IOException {
+        groups.remove(group);
+        await(server.groupManagementAsync(GroupManagementRequest.newRemove(
+                clientId, self.raftId(), callIds.incrementAndGet(), group.raft(), delete, false)));
+        machines.remove(group);
+    }
+
+    private static void await(CompletableFuture<RaftClientReply> future) throws IOException {
+        try {
+            RaftClientReply reply = future.join();
+            if (reply.getException() != null) {
+                throw reply.getException();
+            }
+        } catch (CompletionException e) {
+            Throwable cause = e;
+            while (cause instanceof CompletionException && cause.getCause() != null) {
+                cause = cause.getCause();
+            }
+            throw new IOException(cause.getMessage(), cause);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        server.close();
+    }
+}
