@@ -1,0 +1,242 @@
+package io.holdfast.client;
+
+import io.grpc.Channel;
+import io.grpc.StatusRuntimeException;
+import io.holdfast.v1.ClusterServiceGrpc;
+import io.holdfast.v1.CreateTopicRequest;
+import io.holdfast.v1.DeleteTopicRequest;
+import io.holdfast.v1.DescribeClusterRequest;
+import io.holdfast.v1.DescribeClusterResponse;
+import io.holdfast.v1.DescribeProducerRequest;
+import io.holdfast.v1.DescribeProducerResponse;
+import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.GetRoutesRequest;
+import io.holdfast.v1.GetRoutesResponse;
+import io.holdfast.v1.GetTopicRequest;
+import io.holdfast.v1.ListTopicsRequest;
+import io.holdfast.v1.ListTopicsResponse;
+import io.holdfast.v1.LogServiceGrpc;
+import io.holdfast.v1.LookupOffsetsRequest;
+import io.holdfast.v1.OpenProducerRequest;
+import io.holdfast.v1.OpenProducerResponse;
+import io.holdfast.v1.PartitionOffset;
+import io.holdfast.v1.RouteServiceGrpc;
+import io.holdfast.v1.Start;
+import io.holdfast.v1.Topic;
+import io.holdfast.v1.TopicConfig;
+import io.holdfast.v1.TopicPartition;
+import io.holdfast.v1.TopicServiceGrpc;
+import io.holdfast.v1.TrimTopicRequest;
+import io.holdfast.v1.WriteOutcome;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+
+/**
+ * Topics and the cluster. Calls block, try one node after the other while none answers, and throw
+ * {@link HoldfastException}. Thread-safe.
+ */
+public final class Admin {
+    private static final Duration TIMEOUT = Duration.ofSeconds(15);
+    private static final long ATTEMPT_SECONDS = 8;
+    private static final long RETRY_MS = 50;
+
+    private final Connections connections;
+    private final AtomicInteger preferred = new AtomicInteger();
+
+    Admin(Connections connections) {
+        this.connections = connections;
+    }
+
+    /**
+     * @param partitions 0 for 1
+     * @param replicas 0 for 3, or for 1 on a single node
+     */
+    public Topic createTopic(String name, int partitions, int replicas) {
+        CreateTopicRequest request = CreateTopicRequest.newBuilder()
+                .setName(name)
+                .setConfig(TopicConfig.newBuilder().setPartitions(partitions).setReplicas(replicas))
+                .build();
+        return call(
+                        false,
+                        channel ->
+                                timed(TopicServiceGrpc.newBlockingStub(channel)).createTopic(request))
+                .getTopic();
+    }
+
+    public Topic getTopic(String name) {
+        GetTopicRequest request = GetTopicRequest.newBuilder().setName(name).build();
+        return call(
+                        true,
+                        channel ->
+                                timed(TopicServiceGrpc.newBlockingStub(channel)).getTopic(request))
+                .getTopic();
+    }
+
+    /** All topics whose name starts with the prefix, by name. */
+    public List<Topic> listTopics(String prefix) {
+        List<Topic> topics = new ArrayList<>();
+        String page = "";
+        do {
+            ListTopicsRequest request = ListTopicsRequest.newBuilder()
+                    .setPrefix(prefix)
+                    .setPageToken(page)
+                    .build();
+            ListTopicsResponse response = call(
+                    true,
+                    channel -> timed(TopicServiceGrpc.newBlockingStub(channel)).listTopics(request));
+            topics.addAll(response.getTopicsList());
+            page = response.getNextPageToken();
+        } while (!page.isEmpty());
+        return topics;
+    }
+
+    /** Deletes the topic and all its records. */
+    public void deleteTopic(String name) {
+        DeleteTopicRequest request =
+                DeleteTopicRequest.newBuilder().setName(name).build();
+        call(false, channel -> timed(TopicServiceGrpc.newBlockingStub(channel)).deleteTopic(request));
+    }
+
+    /** Makes a partition start at this offset; returns where it starts now. */
+    public long trimTopic(String topic, int partition, long beforeOffset) {
+        TrimTopicRequest request = TrimTopicRequest.newBuilder()
+                .setPartition(partition(topic, partition))
+                .setBeforeOffset(beforeOffset)
+                .build();
+        return call(
+                        true,
+                        channel ->
+                                timed(TopicServiceGrpc.newBlockingStub(channel)).trimTopic(request))
+                .getLogStartOffset();
+    }
+
+    public GetRoutesResponse getRoutes(List<String> topics) {
+        GetRoutesRequest request =
+                GetRoutesRequest.newBuilder().addAllTopics(topics).build();
+        return call(
+                true,
+                channel -> timed(RouteServiceGrpc.newBlockingStub(channel)).getRoutes(request));
+    }
+
+    /** The cluster as the first node that answers sees it, with that node's replicas. */
+    public DescribeClusterResponse describeCluster() {
+        DescribeClusterRequest request =
+                DescribeClusterRequest.newBuilder().setReplicas(true).build();
+        return call(
+                true,
+                channel -> timed(ClusterServiceGrpc.newBlockingStub(channel)).describeCluster(request));
+    }
+
+    /** The cluster as this node sees it, with its replicas; does not try others. */
+    public DescribeClusterResponse describeCluster(String address) {
+        DescribeClusterRequest request =
+                DescribeClusterRequest.newBuilder().setReplicas(true).build();
+        try {
+            return ClusterServiceGrpc.newBlockingStub(connections.to(address))
+                    .withDeadlineAfter(2, TimeUnit.SECONDS)
+                    .describeCluster(request);
+        } catch (StatusRuntimeException e) {
+            throw HoldfastException.of(e);
+        }
+    }
+
+    /** Offsets of a position in partitions 0 to {@code partitions - 1}. */
+    public List<Long> lookupOffsets(String topic, int partitions, Start at) {
+        LookupOffsetsRequest.Builder request = LookupOffsetsRequest.newBuilder().setAt(at);
+        for (int p = 0; p < partitions; p++) {
+            request.addPartitions(partition(topic, p));
+        }
+        long deadline = System.nanoTime() + TIMEOUT.toNanos();
+        while (true) {
+            List<PartitionOffset> found = call(
+                            true,
+                            channel -> timed(LogServiceGrpc.newBlockingStub(channel))
+                                    .lookupOffsets(request.build()))
+                    .getOffsetsList();
+            HoldfastException failure = null;
+            for (PartitionOffset one : found) {
+                failure = one.hasError() ? HoldfastException.of(one.getError()) : failure;
+            }
+            if (failure == null) {
+                return found.stream().map(PartitionOffset::getOffset).toList();
+            }
+            if (!failure.isPassing() || System.nanoTime() > deadline) {
+                throw failure;
+            }
+            preferred.incrementAndGet();
+            pause();
+        }
+    }
+
+    /** What a partition knows of a producer. */
+    public DescribeProducerResponse describeProducer(String topic, int partition, long producerId) {
+        DescribeProducerRequest request = DescribeProducerRequest.newBuilder()
+                .setPartition(partition(topic, partition))
+                .setProducerId(producerId)
+                .build();
+        return call(
+                true, channel -> timed(LogServiceGrpc.newBlockingStub(channel)).describeProducer(request));
+    }
+
+    OpenProducerResponse openProducer(String name) {
+        OpenProducerRequest request =
+                OpenProducerRequest.newBuilder().setName(name).build();
+        // Opening twice costs an id, or an epoch; nothing is lost by it.
+        return call(
+                true, channel -> timed(LogServiceGrpc.newBlockingStub(channel)).openProducer(request));
+    }
+
+    private static TopicPartition partition(String topic, int partition) {
+        return TopicPartition.newBuilder()
+                .setTopic(topic)
+                .setPartition(partition)
+                .build();
+    }
+
+    private static <S extends io.grpc.stub.AbstractStub<S>> S timed(S stub) {
+        return stub.withDeadlineAfter(ATTEMPT_SECONDS, TimeUnit.SECONDS);
+    }
+
+    /** @param repeatable may be sent again though it is not known whether it was carried out */
+    private <T> T call(boolean repeatable, Function<Channel, T> request) {
+        long deadline = System.nanoTime() + TIMEOUT.toNanos();
+        while (true) {
+            List<String> addresses = connections.known();
+            String address = addresses.get(Math.floorMod(preferred.get(), addresses.size()));
+            try {
+                return request.apply(connections.to(address));
+            } catch (StatusRuntimeException e) {
+                HoldfastException failure = HoldfastException.of(e);
+                boolean refusedByNetwork = e.getStatus().getCode() == io.grpc.Status.Code.UNAVAILABLE
+                        && String.valueOf(e.getCause()).contains("Connection refused");
+                boolean again = failure.isPassing()
+                        && (repeatable
+                                || refusedByNetwork
+                                || failure.outcome() == WriteOutcome.WRITE_OUTCOME_NOT_APPLIED);
+                if (!again || System.nanoTime() > deadline) {
+                    throw refusedByNetwork
+                            ? HoldfastException.notApplied(
+                                    ErrorReason.ERROR_REASON_UNAVAILABLE,
+                                    "check that a node runs at one of " + connections.seeds() + ": none answers")
+                            : failure;
+                }
+                preferred.incrementAndGet();
+                connections.retryNow(addresses.get(Math.floorMod(preferred.get(), addresses.size())));
+                pause();
+            }
+        }
+    }
+
+    private static void pause() {
+        try {
+            Thread.sleep(RETRY_MS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw HoldfastException.notApplied(ErrorReason.ERROR_REASON_UNAVAILABLE, "interrupted");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+package io.holdfast.client;
+
+import io.grpc.ManagedChannel;
+import io.grpc.netty.NettyChannelBuilder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+
+/** One connection per node address, made when first needed and kept. */
+final class Connections implements AutoCloseable {
+    private static final int MESSAGE_BYTES_MAX = 80 << 20;
+
+    private final List<String> seeds;
+    private final Map<String, ManagedChannel> channels = new ConcurrentHashMap<>();
+
+    Connections(List<String> seeds) {
+        this.seeds = List.copyOf(seeds);
+    }
+
+    List<String> seeds() {
+        return seeds;
+    }
+
+    /** The seeds, and every other address that has been used. */
+    List<String> known() {
+        List<String> all = new ArrayList<>(seeds);
+        channels.keySet().stream().filter(address -> !seeds.contains(address)).forEach(all::add);
+        return all;
+    }
+
+    ManagedChannel to(String address) {
+        return channels.computeIfAbsent(
+                address,
+                key -> NettyChannelBuilder.forTarget(key)
+                        .usePlaintext()
+                        .maxInboundMessageSize(MESSAGE_BYTES_MAX)
+                        .flowControlWindow(4 << 20)
+                        .keepAliveTime(10, TimeUnit.SECONDS)
+                        .keepAliveTimeout(5, TimeUnit.SECONDS)
+                        .build());
+    }
+
+    /** Tries again at once to reach a node whose connection is backing off. */
+    void retryNow(String address) {
+        ManagedChannel channel = channels.get(address);
+        if (channel != null) {
+            channel.resetConnectBackoff();
+        }
+    }
+
+    @Override
+    public void close() {
+        channels.values().forEach(ManagedChannel::shutdownNow);
+    }
+}

@@ -1,0 +1,164 @@
+package io.holdfast.client;
+
+import com.google.protobuf.UnsafeByteOperations;
+import io.holdfast.record.Compression;
+import io.holdfast.record.LogRecord;
+import io.holdfast.record.RecordBatch;
+import io.holdfast.record.RecordBatchBuilder;
+import io.holdfast.v1.BatchStored;
+import io.holdfast.v1.PublishStreamRequest;
+import io.holdfast.v1.Sequence;
+import io.holdfast.v1.TopicPartition;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/** Records on their way to one partition: being filled, then frozen, then sent until they are acknowledged. */
+final class PendingBatch {
+    private final Lane lane;
+    private final long createdNanos = System.nanoTime();
+    private final RecordBatchBuilder builder;
+    private final List<CompletableFuture<RecordPosition>> futures = new ArrayList<>();
+    private final long deadlineNanos;
+    private @Nullable ByteBuffer bytes;
+    private long reservedBytes;
+    private long firstSequence = -1;
+    private int epoch;
+    private @Nullable PublishConnection sentOn;
+    private long sentNanos;
+    /** It left at least once: without an answer nobody knows whether it was stored. */
+    private boolean everSent;
+
+    PendingBatch(Lane lane, Compression compression, long deadlineNanos) {
+        this.lane = lane;
+        this.builder = new RecordBatchBuilder(compression);
+        this.deadlineNanos = deadlineNanos;
+    }
+
+    Lane lane() {
+        return lane;
+    }
+
+    CompletableFuture<RecordPosition> add(LogRecord record, long bytesReserved) {
+        builder.add(record);
+        reservedBytes += bytesReserved;
+        CompletableFuture<RecordPosition> future = new CompletableFuture<>();
+        futures.add(future);
+        return future;
+    }
+
+    boolean hasRoomFor(int recordBytesMax, int batchBytesMax) {
+        return builder.recordCount() == 0 || builder.sizeInBytes() + recordBytesMax <= batchBytesMax;
+    }
+
+    int recordCount() {
+        return futures.size();
+    }
+
+    long reservedBytes() {
+        return reservedBytes;
+    }
+
+    long createdNanos() {
+        return createdNanos;
+    }
+
+    boolean isExpired(long nowNanos) {
+        return nowNanos - deadlineNanos > 0;
+    }
+
+    boolean isInFlight() {
+        return sentOn != null;
+    }
+
+    boolean everSent() {
+        return everSent;
+    }
+
+    long sentNanos() {
+        return sentNanos;
+    }
+
+    @Nullable
+    PublishConnection sentOn() {
+        return sentOn;
+    }
+
+    long firstSequence() {
+        return firstSequence;
+    }
+
+    /** Freezes the records. */
+    void seal() {
+        bytes = builder.build();
+    }
+
+    /** Gives the frozen batch its place in the producer's order. */
+    void assign(long producerId, int newEpoch, long newFirstSequence) {
+        epoch = newEpoch;
+        firstSequence = newFirstSequence;
+        RecordBatch.assign(frozen(), producerId, newEpoch, newFirstSequence);
+    }
+
+    private ByteBuffer frozen() {
+        ByteBuffer batch = bytes;
+        if (batch == null) {
+            throw new IllegalStateException("the batch is not sealed");
+        }
+        return batch;
+    }
+
+    PublishStreamRequest request(long correlationId, long producerId) {
+        PublishStreamRequest.Builder request = PublishStreamRequest.newBuilder()
+                .setCorrelationId(correlationId)
+                .setPartition(TopicPartition.newBuilder()
+                        .setTopic(lane.key().topic())
+                        .setPartition(lane.key().partition()))
+                .setBatch(UnsafeByteOperations.unsafeWrap(frozen()));
+        if (firstSequence >= 0) {
+            request.setSequence(Sequence.newBuilder()
+                    .setProducerId(producerId)
+                    .setEpoch(epoch)
+                    .setFirstSequence(firstSequence));
+        }
+        return request.build();
+    }
+
+    void sent(PublishConnection on) {
+        sentOn = on;
+        sentNanos = System.nanoTime();
+        everSent = true;
+    }
+
+    void notInFlight() {
+        sentOn = null;
+    }
+
+    /** Completes the callers' futures; outside any lock. */
+    void succeed(BatchStored stored) {
+        long appendMs = stored.getAppendTime().getSeconds() * 1000
+                + stored.getAppendTime().getNanos() / 1_000_000;
+        for (int i = 0; i < futures.size(); i++) {
+            boolean early = i < stored.getAlreadyStored();
+            long offset =
+                    early || stored.getOffsetUnknown() ? -1 : stored.getFirstOffset() + i - stored.getAlreadyStored();
+            futures.get(i)
+                    .complete(new RecordPosition(
+                            lane.key().topic(),
+                            lane.key().partition(),
+                            offset,
+                            appendMs,
+                            early || stored.getDuplicate()));
+        }
+    }
+
+    void fail(HoldfastException failure) {
+        futures.forEach(future -> future.completeExceptionally(failure));
+    }
+
+    List<CompletableFuture<RecordPosition>> futures() {
+        return futures;
+    }
+}

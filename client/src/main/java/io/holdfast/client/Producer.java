@@ -1,0 +1,508 @@
+package io.holdfast.client;
+
+import com.google.protobuf.ByteString;
+import io.holdfast.client.RoutingCache.PartitionKey;
+import io.holdfast.record.KeyHash;
+import io.holdfast.record.LogRecord;
+import io.holdfast.record.RecordBatchBuilder;
+import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.OpenProducerResponse;
+import io.holdfast.v1.PublishStreamResponse;
+import io.holdfast.v1.WriteOutcome;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Sends records. Thread-safe; one per process is usually best, since it batches what its callers send.
+ *
+ * <p>Order is kept per partition. Unless switched off, retries never store a record twice: each batch has a place in
+ * this producer's order that the partition remembers. A failure is a {@link HoldfastException} whose outcome says
+ * whether the record may have been stored.
+ */
+public final class Producer implements AutoCloseable {
+    private static final long UPKEEP_MS = 50;
+    /** No answer for this long: ask elsewhere. The node we waited for may be paused or cut off. */
+    private static final long ANSWER_NANOS_MAX = TimeUnit.SECONDS.toNanos(5);
+
+    private final ProducerSettings settings;
+    private final Connections connections;
+    private final RoutingCache routes;
+    private final ScheduledExecutorService timer;
+    private final Executor callbacks;
+    private final Admin admin;
+    private final Runnable routesChanged = this::onRoutes;
+    private final ScheduledFuture<?> upkeep;
+
+    /** Guards everything below. Futures are never completed under it. */
+    private final Object lock = new Object();
+
+    private final Map<PartitionKey, Lane> lanes = new HashMap<>();
+    private final Map<String, PublishConnection> streams = new HashMap<>();
+    private final Map<PartitionKey, ByteString> tokens = new HashMap<>();
+    private final Map<String, Integer> sticky = new HashMap<>();
+    private long memoryUsed;
+    private boolean flushing;
+    private boolean closed;
+    private long producerId;
+    private int epoch;
+    private @Nullable HoldfastException fatal;
+
+    Producer(
+            ProducerSettings settings,
+            Connections connections,
+            RoutingCache routes,
+            ScheduledExecutorService timer,
+            Executor callbacks,
+            Admin admin) {
+        this.settings = settings;
+        this.connections = connections;
+        this.routes = routes;
+        this.timer = timer;
+        this.callbacks = callbacks;
+        this.admin = admin;
+        routes.onChange(routesChanged);
+        upkeep = timer.scheduleWithFixedDelay(this::upkeep, UPKEEP_MS, UPKEEP_MS, TimeUnit.MILLISECONDS);
+    }
+
+    // ---- the caller's side
+
+    /**
+     * Sends a record. Blocks while the producer's memory is full, and at first use until topic and identity are known.
+     *
+     * @return completes when a majority has the record on disk
+     * @throws HoldfastException if the record cannot even be queued; then it was certainly not stored
+     */
+    public CompletableFuture<RecordPosition> send(ProducerRecord record) {
+        LogRecord log = record.toLog();
+        int bytes = RecordBatchBuilder.sizeInBytesMax(log);
+        int partitions = routes.partitionsIfKnown(record.topic());
+        if (partitions == 0) {
+            partitions = routes.partitions(record.topic(), min(settings.deliveryTimeout(), Duration.ofSeconds(10)));
+        }
+        Integer asked = record.partition();
+        if (asked != null && (asked < 0 || asked >= partitions)) {
+            throw HoldfastException.notApplied(
+                    ErrorReason.ERROR_REASON_PARTITION_NOT_FOUND,
+                    "choose a partition from 0 to " + (partitions - 1) + ": topic '" + record.topic() + "' has no "
+                            + asked);
+        }
+        openIdentity();
+        CompletableFuture<RecordPosition> future;
+        synchronized (lock) {
+            waitForMemory(bytes);
+            checkUsable();
+            int partition = asked != null ? asked : choosePartition(record, partitions);
+            Lane lane = lanes.computeIfAbsent(new PartitionKey(record.topic(), partition), key -> new Lane(key, epoch));
+            PendingBatch open = lane.open();
+            if (open != null && !open.hasRoomFor(bytes, settings.batchBytesMax())) {
+                lane.seal(producerId);
+                sticky.remove(record.topic());
+                open = null;
+            }
+            if (open == null) {
+                open = new PendingBatch(
+                        lane,
+                        settings.compression(),
+                        System.nanoTime() + settings.deliveryTimeout().toNanos());
+                lane.open(open);
+            }
+            future = open.add(log, bytes);
+            memoryUsed += bytes;
+            pump(lane);
+        }
+        return future;
+    }
+
+    /** Sends everything at once and waits until each record is acknowledged or has failed. */
+    public void flush() {
+        List<CompletableFuture<RecordPosition>> unfinished = new ArrayList<>();
+        synchronized (lock) {
+            flushing = true;
+            for (Lane lane : lanes.values()) {
+                pump(lane);
+                lane.queue().forEach(batch -> unfinished.addAll(batch.futures()));
+                PendingBatch open = lane.open();
+                if (open != null) {
+                    unfinished.addAll(open.futures());
+                }
+            }
+        }
+        CompletableFuture.allOf(unfinished.toArray(CompletableFuture[]::new))
+                .exceptionally(e -> null)
+                .join();
+        synchronized (lock) {
+            flushing = false;
+        }
+    }
+
+    /** Flushes, then stops. Later sends are refused. */
+    @Override
+    public void close() {
+        flush();
+        List<PendingBatch> left = new ArrayList<>();
+        synchronized (lock) {
+            closed = true;
+            lanes.values().forEach(lane -> left.addAll(lane.takeAll()));
+            streams.values().forEach(PublishConnection::cancel);
+            streams.clear();
+            lock.notifyAll();
+        }
+        upkeep.cancel(false);
+        routes.forget(routesChanged);
+        left.forEach(batch -> batch.fail(new HoldfastException(
+                ErrorReason.ERROR_REASON_UNAVAILABLE, outcomeOf(batch), "the producer was closed")));
+    }
+
+    /** What this producer has seen: a read with it, on any replica, sees everything acknowledged so far. */
+    public ByteString sessionToken() {
+        synchronized (lock) {
+            ByteString token = ByteString.EMPTY;
+            for (ByteString one : tokens.values()) {
+                token = token.concat(one);
+            }
+            return token;
+        }
+    }
+
+    /** This producer's id, known after the first send; 0 before, and without idempotence. */
+    public long producerId() {
+        synchronized (lock) {
+            return producerId;
+        }
+    }
+
+    private void openIdentity() {
+        synchronized (lock) {
+            if (!settings.idempotent() || producerId != 0) {
+                return;
+            }
+        }
+        OpenProducerResponse opened = admin.openProducer(settings.name() == null ? "" : settings.name());
+        synchronized (lock) {
+            if (producerId == 0) {
+                producerId = opened.getProducerId();
+                epoch = opened.getEpoch();
+            }
+        }
+    }
+
+    private void waitForMemory(long bytes) {
+        long deadline = System.nanoTime() + settings.deliveryTimeout().toNanos();
+        while (memoryUsed > 0 && memoryUsed + bytes > settings.memoryBytesMax() && !closed) {
+            long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+            if (left <= 0) {
+                throw HoldfastException.notApplied(
+                        ErrorReason.ERROR_REASON_OVERLOADED,
+                        "send more slowly: the producer's memory is full of unacknowledged records");
+            }
+            try {
+                lock.wait(left);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw HoldfastException.notApplied(ErrorReason.ERROR_REASON_UNAVAILABLE, "interrupted");
+            }
+        }
+    }
+
+    private void checkUsable() {
+        if (closed) {
+            throw HoldfastException.notApplied(ErrorReason.ERROR_REASON_INVALID_REQUEST, "the producer is closed");
+        }
+        HoldfastException end = fatal;
+        if (end != null) {
+            throw HoldfastException.notApplied(end.reason(), String.valueOf(end.getMessage()));
+        }
+    }
+
+    private int choosePartition(ProducerRecord record, int partitions) {
+        byte[] key = record.key();
+        if (key != null) {
+            return KeyHash.partition(KeyHash.of(key), partitions);
+        }
+        return sticky.computeIfAbsent(
+                record.topic(), t -> ThreadLocalRandom.current().nextInt(partitions));
+    }
+
+    private static Duration min(Duration a, Duration b) {
+        return a.compareTo(b) < 0 ? a : b;
+    }
+
+    // ---- sending; all under the lock
+
+    private void pump(Lane lane) {
+        while (!closed) {
+            long now = System.nanoTime();
+            if (lane.waitNanos(now) > 0) {
+                wakeIn(lane, lane.waitNanos(now));
+                return;
+            }
+            PendingBatch batch = lane.next();
+            if (batch == null) {
+                PendingBatch open = lane.open();
+                if (open == null || lane.isStalled() || lane.inFlight() >= settings.batchesInFlightMax()) {
+                    return;
+                }
+                long lingerLeft = open.createdNanos() + settings.linger().toNanos() - now;
+                if (lingerLeft > 0 && !flushing) {
+                    wakeIn(lane, lingerLeft);
+                    return;
+                }
+                lane.seal(settings.idempotent() ? producerId : 0);
+                sticky.remove(lane.key().topic());
+                continue;
+            }
+            if (lane.inFlight() >= settings.batchesInFlightMax()) {
+                return;
+            }
+            String address = routes.target(lane.key().topic(), lane.key().partition(), lane.attempts());
+            if (address == null) {
+                lane.backOff(0);
+                return;
+            }
+            stream(address).send(batch, producerId);
+        }
+    }
+
+    private void wakeIn(Lane lane, long nanos) {
+        if (lane.mayScheduleWake()) {
+            timer.schedule(
+                    () -> {
+                        synchronized (lock) {
+                            lane.woken();
+                            pump(lane);
+                        }
+                    },
+                    nanos,
+                    TimeUnit.NANOSECONDS);
+        }
+    }
+
+    private PublishConnection stream(String address) {
+        PublishConnection stream = streams.get(address);
+        if (stream == null) {
+            stream = new PublishConnection(this, connections, address);
+            streams.put(address, stream);
+        }
+        return stream;
+    }
+
+    // ---- answers
+
+    void answered(PublishConnection stream, PublishStreamResponse response) {
+        PendingBatch batch;
+        HoldfastException failure = null;
+        synchronized (lock) {
+            batch = stream.take(response.getCorrelationId());
+            if (batch == null) {
+                return;
+            }
+            Lane lane = batch.lane();
+            batch.notInFlight();
+            if (response.hasStored()) {
+                lane.succeeded();
+                tokens.put(lane.key(), response.getStored().getHeader().getSessionToken());
+                finished(batch);
+            } else {
+                failure = refused(lane, batch, stream, HoldfastException.of(response.getError()));
+                if (failure != null) {
+                    finished(batch);
+                }
+            }
+            pump(lane);
+        }
+        HoldfastException end = failure;
+        if (response.hasStored()) {
+            callbacks.execute(() -> batch.succeed(response.getStored()));
+        } else if (end != null) {
+            callbacks.execute(() -> batch.fail(end));
+        }
+    }
+
+    /** Decides what a refusal means; returns the failure to report, or null if the batch will be sent again. */
+    private @Nullable HoldfastException refused(
+            Lane lane, PendingBatch batch, PublishConnection stream, HoldfastException error) {
+        lane.recover();
+        switch (error.reason()) {
+            case ERROR_REASON_NOT_LEADER -> {
+                routes.doubt(lane.key().topic(), lane.key().partition(), stream.address());
+                routes.hint(lane.key().topic(), lane.key().partition(), error);
+            }
+            case ERROR_REASON_SEQUENCE_GAP -> {
+                long expected = Long.parseLong(error.facts().getOrDefault("expected_sequence", "-1"));
+                if (lane.isHead(batch) && expected >= 0 && expected < batch.firstSequence()) {
+                    return restartOrder(lane, error);
+                }
+            }
+            case ERROR_REASON_UNKNOWN_PRODUCER -> {
+                if (lane.isHead(batch)) {
+                    return restartOrder(lane, error);
+                }
+            }
+            case ERROR_REASON_PRODUCER_FENCED -> {
+                fatal = error;
+                return error;
+            }
+            default -> {
+                if (!error.isPassing()) {
+                    return error;
+                }
+            }
+        }
+        if (error.outcome() == WriteOutcome.WRITE_OUTCOME_UNKNOWN && !settings.idempotent()) {
+            return error;
+        }
+        Duration retryAfter = error.retryAfter();
+        boolean moved = error.reason() == ErrorReason.ERROR_REASON_NOT_LEADER
+                && error.facts().containsKey("leader_address");
+        if (!moved) {
+            lane.backOff(
+                    retryAfter == null || error.reason() == ErrorReason.ERROR_REASON_NOT_LEADER
+                            ? 0
+                            : retryAfter.toNanos());
+        } else if (lane.attempts() > 3) {
+            lane.backOff(0);
+        }
+        return null;
+    }
+
+    private @Nullable HoldfastException restartOrder(Lane lane, HoldfastException error) {
+        if (settings.name() != null) {
+            fatal = HoldfastException.notApplied(
+                    error.reason(),
+                    "open the producer again: a record before this one was given up, and the order with it");
+            return fatal;
+        }
+        // Nothing of the queue can have been stored: the partition refuses whatever follows a gap.
+        for (PendingBatch batch : lane.queue()) {
+            PublishConnection on = batch.sentOn();
+            if (on != null) {
+                on.abandon(batch);
+                batch.notInFlight();
+            }
+        }
+        lane.renumber(producerId);
+        return null;
+    }
+
+    private void finished(PendingBatch batch) {
+        batch.lane().queue().remove(batch);
+        memoryUsed -= batch.reservedBytes();
+        lock.notifyAll();
+    }
+
+    void broken(PublishConnection stream, HoldfastException cause) {
+        List<PendingBatch> failed = new ArrayList<>();
+        HoldfastException unknown = new HoldfastException(
+                cause.reason(), WriteOutcome.WRITE_OUTCOME_UNKNOWN, "the connection broke: " + cause.getMessage());
+        synchronized (lock) {
+            streams.remove(stream.address(), stream);
+            for (PendingBatch batch : stream.takeAll()) {
+                batch.notInFlight();
+                Lane lane = batch.lane();
+                routes.doubt(lane.key().topic(), lane.key().partition(), stream.address());
+                lane.recover();
+                if (settings.idempotent()) {
+                    lane.backOff(0);
+                } else {
+                    finished(batch);
+                    failed.add(batch);
+                }
+            }
+        }
+        failed.forEach(batch -> callbacks.execute(() -> batch.fail(unknown)));
+    }
+
+    // ---- time and routes
+
+    private void onRoutes() {
+        synchronized (lock) {
+            for (Lane lane : lanes.values()) {
+                if (lane.isEmpty()) {
+                    continue;
+                }
+                String address = routes.target(lane.key().topic(), lane.key().partition(), lane.attempts());
+                if (address != null && settings.idempotent()) {
+                    abandonThoseNotAt(lane, address);
+                }
+                lane.stopBackingOff();
+                pump(lane);
+            }
+        }
+    }
+
+    /** Another node leads now: whatever the old one does with these batches, the new one can tell. */
+    private static void abandonThoseNotAt(Lane lane, String address) {
+        for (PendingBatch batch : lane.queue()) {
+            PublishConnection on = batch.sentOn();
+            if (on != null && !on.address().equals(address)) {
+                on.abandon(batch);
+                batch.notInFlight();
+                lane.recover();
+            }
+        }
+    }
+
+    private void upkeep() {
+        List<PendingBatch> expired = new ArrayList<>();
+        synchronized (lock) {
+            long now = System.nanoTime();
+            for (Lane lane : lanes.values()) {
+                expire(lane, now, expired);
+                for (PendingBatch batch : lane.queue()) {
+                    PublishConnection on = batch.sentOn();
+                    if (on != null && settings.idempotent() && now - batch.sentNanos() > ANSWER_NANOS_MAX) {
+                        routes.doubt(lane.key().topic(), lane.key().partition(), on.address());
+                        on.abandon(batch);
+                        batch.notInFlight();
+                        lane.recover();
+                        lane.backOff(0);
+                    }
+                }
+                pump(lane);
+            }
+        }
+        for (PendingBatch batch : expired) {
+            callbacks.execute(() -> batch.fail(new HoldfastException(
+                    ErrorReason.ERROR_REASON_DEADLINE_EXPIRED,
+                    outcomeOf(batch),
+                    "allow more time or look at the cluster: not acknowledged within " + settings.deliveryTimeout())));
+        }
+    }
+
+    private void expire(Lane lane, long now, List<PendingBatch> expired) {
+        PendingBatch open = lane.open();
+        if (open != null && open.isExpired(now)) {
+            lane.seal(settings.idempotent() ? producerId : 0);
+        }
+        for (Iterator<PendingBatch> batches = lane.queue().iterator(); batches.hasNext(); ) {
+            PendingBatch batch = batches.next();
+            if (batch.isExpired(now)) {
+                PublishConnection on = batch.sentOn();
+                if (on != null) {
+                    on.abandon(batch);
+                    batch.notInFlight();
+                    lane.recover();
+                }
+                batches.remove();
+                memoryUsed -= batch.reservedBytes();
+                lock.notifyAll();
+                expired.add(batch);
+            }
+        }
+    }
+
+    private static WriteOutcome outcomeOf(PendingBatch batch) {
+        return batch.everSent() ? WriteOutcome.WRITE_OUTCOME_UNKNOWN : WriteOutcome.WRITE_OUTCOME_NOT_APPLIED;
+    }
+}

@@ -1,0 +1,33 @@
+package io.holdfast.client;
+
+import io.holdfast.record.LogRecord;
+import io.holdfast.record.RecordHeader;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A record to send. Arrays are not copied: leave them alone until the record is acknowledged.
+ *
+ * @param partition null: by the key's hash, or, without a key, any
+ */
+public record ProducerRecord(
+        String topic,
+        @Nullable Integer partition,
+        byte @Nullable [] key,
+        byte @Nullable [] value,
+        List<RecordHeader> headers,
+        long timestampMs) {
+
+    public static ProducerRecord of(String topic, byte @Nullable [] key, byte @Nullable [] value) {
+        return new ProducerRecord(topic, null, key, value, List.of(), System.currentTimeMillis());
+    }
+
+    /** To a partition of the caller's choice. */
+    public static ProducerRecord of(String topic, int partition, byte @Nullable [] key, byte @Nullable [] value) {
+        return new ProducerRecord(topic, partition, key, value, List.of(), System.currentTimeMillis());
+    }
+
+    LogRecord toLog() {
+        return new LogRecord(timestampMs, key, value, headers);
+    }
+}

@@ -1,0 +1,212 @@
+package io.holdfast.client;
+
+import io.grpc.Context;
+import io.grpc.stub.StreamObserver;
+import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.GetRoutesResponse;
+import io.holdfast.v1.Route;
+import io.holdfast.v1.RouteServiceGrpc;
+import io.holdfast.v1.WatchRoutesRequest;
+import io.holdfast.v1.WatchRoutesResponse;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who leads what, as told by one node's WatchRoutes and corrected by hints in errors. The watch moves to another node
+ * when it breaks. Any thread.
+ */
+final class RoutingCache implements AutoCloseable {
+    private static final long REWATCH_MS = 50;
+
+    private final Connections connections;
+    private final ScheduledExecutorService timer;
+    private final CopyOnWriteArrayList<Runnable> listeners = new CopyOnWriteArrayList<>();
+    private final Map<PartitionKey, Integer> leaders = new HashMap<>();
+    private Map<Integer, String> addresses = new HashMap<>();
+    private Map<String, Map<Integer, List<Integer>>> topics = new HashMap<>();
+    private boolean known;
+    private int nextSeed;
+    private boolean closed;
+    private Context.@Nullable CancellableContext watch;
+
+    record PartitionKey(String topic, int partition) {}
+
+    RoutingCache(Connections connections, ScheduledExecutorService timer) {
+        this.connections = connections;
+        this.timer = timer;
+        watchSomewhere();
+    }
+
+    /** The listener is run after each change, on a gRPC thread: it must not block. */
+    void onChange(Runnable listener) {
+        listeners.add(listener);
+    }
+
+    void forget(Runnable listener) {
+        listeners.remove(listener);
+    }
+
+    private void watchSomewhere() {
+        Context.CancellableContext context;
+        String address;
+        synchronized (this) {
+            if (closed) {
+                return;
+            }
+            List<String> candidates = connections.known();
+            address = candidates.get(Math.floorMod(nextSeed++, candidates.size()));
+            context = Context.ROOT.withCancellation();
+            watch = context;
+        }
+        connections.retryNow(address);
+        context.run(() -> RouteServiceGrpc.newStub(connections.to(address))
+                .watchRoutes(WatchRoutesRequest.getDefaultInstance(), new StreamObserver<>() {
+                    @Override
+                    public void onNext(WatchRoutesResponse response) {
+                        take(response.getRoutes());
+                    }
+
+                    @Override
+                    public void onError(Throwable t) {
+                        again();
+                    }
+
+                    @Override
+                    public void onCompleted() {
+                        again();
+                    }
+
+                    private void again() {
+                        synchronized (RoutingCache.this) {
+                            if (closed) {
+                                return;
+                            }
+                        }
+                        timer.schedule(RoutingCache.this::watchSomewhere, REWATCH_MS, TimeUnit.MILLISECONDS);
+                    }
+                }));
+    }
+
+    private void take(GetRoutesResponse routes) {
+        synchronized (this) {
+            Map<Integer, String> newAddresses = new HashMap<>();
+            routes.getNodesList().forEach(node -> newAddresses.put(node.getNodeId(), node.getAddress()));
+            addresses = newAddresses;
+            Map<String, Map<Integer, List<Integer>>> newTopics = new HashMap<>();
+            for (Route route : routes.getRoutesList()) {
+                String topic = route.getPartition().getTopic();
+                int partition = route.getPartition().getPartition();
+                newTopics.computeIfAbsent(topic, t -> new TreeMap<>()).put(partition, route.getReplicaNodesList());
+                if (route.getLeaderNode() != 0) {
+                    leaders.put(new PartitionKey(topic, partition), route.getLeaderNode());
+                }
+            }
+            topics = newTopics;
+            known = true;
+            notifyAll();
+        }
+        listeners.forEach(Runnable::run);
+    }
+
+    /** Partitions of a topic; waits until the topic is known, since it may have been created a moment ago. */
+    int partitions(String topic, Duration patience) {
+        long deadline = System.nanoTime() + patience.toNanos();
+        synchronized (this) {
+            while (true) {
+                Map<Integer, List<Integer>> partitions = topics.get(topic);
+                if (partitions != null) {
+                    return partitions.size();
+                }
+                long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+                if (left <= 0) {
+                    throw known
+                            ? HoldfastException.notApplied(
+                                    ErrorReason.ERROR_REASON_TOPIC_NOT_FOUND,
+                                    "create topic '" + topic + "' first: it does not exist")
+                            : HoldfastException.notApplied(
+                                    ErrorReason.ERROR_REASON_UNAVAILABLE,
+                                    "check that a node runs at one of " + connections.seeds() + ": none answers");
+                }
+                try {
+                    wait(Math.max(1, left));
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                    throw HoldfastException.notApplied(ErrorReason.ERROR_REASON_UNAVAILABLE, "interrupted");
+                }
+            }
+        }
+    }
+
+    /** Number of partitions if the topic is known, else 0. */
+    synchronized int partitionsIfKnown(String topic) {
+        Map<Integer, List<Integer>> partitions = topics.get(topic);
+        return partitions == null ? 0 : partitions.size();
+    }
+
+    /**
+     * Address to send to: the leader if known, else one of the replicas, a different one at each attempt; null if even
+     * those are not known.
+     */
+    synchronized @Nullable String target(String topic, int partition, int attempt) {
+        Integer leader = leaders.get(new PartitionKey(topic, partition));
+        String address = leader == null ? null : addresses.get(leader);
+        if (address != null) {
+            return address;
+        }
+        Map<Integer, List<Integer>> partitions = topics.get(topic);
+        List<Integer> replicas = partitions == null ? null : partitions.get(partition);
+        if (replicas == null || replicas.isEmpty()) {
+            return null;
+        }
+        return addresses.get(replicas.get(Math.floorMod(attempt, replicas.size())));
+    }
+
+    /** Replica addresses of a partition, in the order of its assignment. */
+    synchronized List<String> replicas(String topic, int partition) {
+        Map<Integer, List<Integer>> partitions = topics.get(topic);
+        List<Integer> replicas = partitions == null ? List.of() : partitions.getOrDefault(partition, List.of());
+        return replicas.stream()
+                .map(id -> addresses.getOrDefault(id, ""))
+                .filter(a -> !a.isEmpty())
+                .toList();
+    }
+
+    /** The node at this address did not answer, or does not lead: unless we have been told otherwise since, forget it. */
+    synchronized void doubt(String topic, int partition, String address) {
+        PartitionKey key = new PartitionKey(topic, partition);
+        Integer leader = leaders.get(key);
+        if (leader != null && address.equals(addresses.get(leader))) {
+            leaders.remove(key);
+        }
+    }
+
+    /** A node says in an error who leads. */
+    synchronized void hint(String topic, int partition, HoldfastException error) {
+        String leader = error.facts().get("leader_node");
+        String address = error.facts().get("leader_address");
+        if (leader != null && address != null && !address.isEmpty()) {
+            int id = Integer.parseInt(leader);
+            addresses.putIfAbsent(id, address);
+            leaders.put(new PartitionKey(topic, partition), id);
+        }
+    }
+
+    @Override
+    public void close() {
+        Context.CancellableContext context;
+        synchronized (this) {
+            closed = true;
+            context = watch;
+        }
+        if (context != null) {
+            context.cancel(null);
+        }
+    }
+}
