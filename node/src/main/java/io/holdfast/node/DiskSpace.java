@@ -1,0 +1,42 @@
+package io.holdfast.node;
+
+import java.io.IOException;
+import java.nio.file.FileStore;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** Knows whether the data directory's disk is nearly full; looks at most every half second. */
+final class DiskSpace {
+    private static final long LOOK_EVERY_NANOS = 500_000_000L;
+
+    private final FileStore store;
+    private final long freeBytesMin;
+    private volatile long lookedAt;
+    private volatile long freeBytes;
+
+    DiskSpace(Path directory, long freeBytesMin) throws IOException {
+        this.store = Files.getFileStore(directory);
+        this.freeBytesMin = freeBytesMin;
+        look();
+    }
+
+    boolean isNearlyFull() {
+        if (System.nanoTime() - lookedAt > LOOK_EVERY_NANOS) {
+            look();
+        }
+        return freeBytes < freeBytesMin;
+    }
+
+    long freeBytes() {
+        return freeBytes;
+    }
+
+    private void look() {
+        lookedAt = System.nanoTime();
+        try {
+            freeBytes = store.getUsableSpace();
+        } catch (IOException e) {
+            freeBytes = 0; // what cannot be asked cannot be relied on
+        }
+    }
+}

@@ -1,0 +1,151 @@
+package io.holdfast.node.cluster;
+
+import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.metadata.MetadataImage;
+import io.holdfast.consensus.partition.PartitionReplica;
+import io.holdfast.consensus.raft.GroupId;
+import io.holdfast.internal.v1.TopicRow;
+import io.holdfast.v1.ErrorReason;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What this node knows right now: the metadata, who leads what, its own replicas. Read by everyone, changed by the
+ * metadata's apply thread, Raft's leader notices and the reconciler; each change raises the version and wakes the
+ * watchers.
+ */
+public final class ClusterState {
+    private final String clusterId;
+    private final int nodeId;
+    private volatile MetadataImage image = MetadataImage.EMPTY;
+    private final Map<GroupId, Integer> leaders = new ConcurrentHashMap<>();
+    private final Map<GroupId, PartitionReplica> replicas = new ConcurrentHashMap<>();
+    private final Map<GroupId, String> damaged = new ConcurrentHashMap<>();
+    private final AtomicLong version = new AtomicLong(1);
+    private final CopyOnWriteArrayList<Runnable> watchers = new CopyOnWriteArrayList<>();
+
+    public ClusterState(String clusterId, int nodeId) {
+        this.clusterId = clusterId;
+        this.nodeId = nodeId;
+    }
+
+    public String clusterId() {
+        return clusterId;
+    }
+
+    public int nodeId() {
+        return nodeId;
+    }
+
+    public MetadataImage image() {
+        return image;
+    }
+
+    public long version() {
+        return version.get();
+    }
+
+    /** The watcher is run after each change, on the thread that made it: it must only hand over. */
+    public void watch(Runnable watcher) {
+        watchers.add(watcher);
+    }
+
+    public void unwatch(Runnable watcher) {
+        watchers.remove(watcher);
+    }
+
+    private void changed() {
+        version.incrementAndGet();
+        watchers.forEach(Runnable::run);
+    }
+
+    /** Takes a newer image; older ones, late, are ignored. */
+    public void publish(MetadataImage newer) {
+        synchronized (this) {
+            if (newer.version() <= image.version()) {
+                return;
+            }
+            image = newer;
+        }
+        changed();
+    }
+
+    /** A leader is known, as far as Raft has told this node. */
+    public void leaderIs(GroupId group, int leaderNode) {
+        Integer before = leaders.put(group, leaderNode);
+        if (before == null || before != leaderNode) {
+            changed();
+        }
+    }
+
+    void addReplica(GroupId group, PartitionReplica replica) {
+        replicas.put(group, replica);
+        damaged.remove(group);
+        changed();
+    }
+
+    void removeReplica(GroupId group) {
+        replicas.remove(group);
+        leaders.remove(group);
+        damaged.remove(group);
+        changed();
+    }
+
+    void setDamaged(GroupId group, String reason) {
+        damaged.put(group, reason);
+    }
+
+    /** Groups whose local replica withdrew, with the reason. */
+    public Map<GroupId, String> damaged() {
+        return damaged;
+    }
+
+    public Map<GroupId, PartitionReplica> replicas() {
+        return replicas;
+    }
+
+    public @Nullable PartitionReplica replica(GroupId group) {
+        return replicas.get(group);
+    }
+
+    /** Node that leads a group as far as known here, else 0. */
+    public int leader(GroupId group) {
+        PartitionReplica local = replicas.get(group);
+        if (local != null) {
+            int known = local.group().leaderNode();
+            if (known != 0) {
+                return known;
+            }
+        }
+        return leaders.getOrDefault(group, 0);
+    }
+
+    public String apiAddress(int node) {
+        return image.apiAddress(node);
+    }
+
+    /** @throws Refusal if there is no such topic */
+    public TopicRow topic(String name) {
+        TopicRow topic = image.topic(name);
+        if (topic == null) {
+            throw Refusal.of(
+                    ErrorReason.ERROR_REASON_TOPIC_NOT_FOUND, "create topic '" + name + "' first: it does not exist");
+        }
+        return topic;
+    }
+
+    /** @throws Refusal if there is no such topic or partition */
+    public GroupId group(String topic, int partition) {
+        TopicRow row = topic(topic);
+        if (partition < 0 || partition >= row.getAssignmentsCount()) {
+            throw Refusal.of(
+                    ErrorReason.ERROR_REASON_PARTITION_NOT_FOUND,
+                    "choose a partition from 0 to " + (row.getAssignmentsCount() - 1) + ": topic '" + topic
+                            + "' has no " + Integer.toUnsignedString(partition));
+        }
+        return MetadataImage.group(row, partition);
+    }
+}

@@ -1,0 +1,81 @@
+package io.holdfast.node.cluster;
+
+import io.grpc.StatusRuntimeException;
+import io.holdfast.consensus.metadata.MetadataReplica;
+import io.holdfast.internal.v1.NodeRow;
+import io.holdfast.internal.v1.RegisterRequest;
+import io.holdfast.internal.v1.RegisterResponse;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Makes the metadata say who this node is now, and waits until its own replica of the metadata says so too. */
+public final class NodeRegistration {
+    private static final Logger LOG = LoggerFactory.getLogger(NodeRegistration.class);
+    private static final long CALL_MS = 2_000;
+    private static final long RETRY_MS = 50;
+
+    private final NodeRow self;
+    private final Map<Integer, String> initialNodes;
+    private final NodeChannels channels;
+    private final MetadataReplica metadata;
+    private final ClusterState state;
+
+    public NodeRegistration(
+            NodeRow self,
+            Map<Integer, String> initialNodes,
+            NodeChannels channels,
+            MetadataReplica metadata,
+            ClusterState state) {
+        this.self = self;
+        this.initialNodes = initialNodes;
+        this.channels = channels;
+        this.metadata = metadata;
+        this.state = state;
+    }
+
+    /**
+     * Blocks until done, and until this node is a member of the metadata group: a node that joins counts for nothing
+     * before. One whose row is unchanged needs no leader to start.
+     *
+     * @param wasMember it has been a member before; then there is nothing to wait for
+     */
+    public void run(boolean wasMember) throws InterruptedException {
+        boolean accepted = false;
+        while (!self.equals(state.image().nodes().get(self.getNodeId()))
+                || (!wasMember && !metadata.group().isMember())) {
+            if (!accepted) {
+                accepted = registerAnywhere();
+            }
+            Thread.sleep(accepted ? 5 : RETRY_MS);
+        }
+    }
+
+    private boolean registerAnywhere() {
+        Set<String> addresses = new LinkedHashSet<>();
+        int leader = metadata.group().leaderNode();
+        if (leader == self.getNodeId()) {
+            addresses.add(self.getApiAddress());
+        } else if (leader != 0) {
+            addresses.add(initialNodes.getOrDefault(leader, state.apiAddress(leader)));
+        }
+        addresses.addAll(initialNodes.values());
+        for (String address : addresses) {
+            if (address.isEmpty()) {
+                continue;
+            }
+            try {
+                RegisterResponse response = channels.node(address, CALL_MS)
+                        .register(RegisterRequest.newBuilder().setNode(self).build());
+                if (response.getAccepted()) {
+                    return true;
+                }
+            } catch (StatusRuntimeException e) {
+                LOG.debug("{} did not register this node: {}", address, e.getStatus());
+            }
+        }
+        return false;
+    }
+}

@@ -1,0 +1,63 @@
+package io.holdfast.node.cluster;
+
+import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.metadata.MetadataImage;
+import io.holdfast.internal.v1.CreateTopicCommand;
+import io.holdfast.internal.v1.PartitionAssignment;
+import io.holdfast.v1.ErrorReason;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Pattern;
+
+/** Turns a wish for a topic into the command that creates it, or says what is wrong with it. */
+public final class TopicPlan {
+    private static final Pattern NAME = Pattern.compile("[a-zA-Z0-9._-]{1,249}");
+    private static final int REPLICAS_DEFAULT = 3;
+
+    private TopicPlan() {}
+
+    /**
+     * @param image the current one: a node that this image lacks gets no replica
+     * @param nodesMeant how many nodes the cluster is meant to have; those still to come count for the default, so that
+     *     nobody who creates a topic early gets one copy for good without having asked for it
+     * @param partitions 0 for the default
+     * @param replicas 0 for the default
+     * @throws Refusal if it cannot be
+     */
+    public static CreateTopicCommand plan(
+            MetadataImage image, int nodesMeant, String name, int partitions, int replicas, int partitionsMax) {
+        if (!NAME.matcher(name).matches() || name.equals(".") || name.equals("..")) {
+            throw invalid("name the topic with 1 to 249 of a-z A-Z 0-9 . _ - : '" + name + "' does not do");
+        }
+        if (image.topic(name) != null) {
+            throw Refusal.of(
+                    ErrorReason.ERROR_REASON_TOPIC_EXISTS,
+                    "choose another name, or use the topic: '" + name + "' exists");
+        }
+        int count = partitions == 0 ? 1 : partitions;
+        if (count < 1 || count > partitionsMax) {
+            throw invalid("ask for 1 to " + partitionsMax + " partitions, not " + Integer.toUnsignedString(partitions));
+        }
+        int nodes = Math.max(nodesMeant, image.nodes().size());
+        int copies = replicas == 0 ? Math.min(REPLICAS_DEFAULT, nodes % 2 == 0 ? nodes - 1 : nodes) : replicas;
+        if (copies < 1 || copies % 2 == 0) {
+            throw invalid("ask for 1, 3 or 5 replicas, not " + Integer.toUnsignedString(replicas)
+                    + ": an even number costs one more and survives no more");
+        }
+        List<PartitionAssignment> existing = new ArrayList<>();
+        image.topics().values().forEach(topic -> existing.addAll(topic.getAssignmentsList()));
+        try {
+            return CreateTopicCommand.newBuilder()
+                    .setName(name)
+                    .setReplicas(copies)
+                    .addAllAssignments(Placement.place(image.nodes().values(), existing, count, copies))
+                    .build();
+        } catch (IllegalArgumentException e) {
+            throw invalid(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static Refusal invalid(String message) {
+        return Refusal.of(ErrorReason.ERROR_REASON_INVALID_REQUEST, message);
+    }
+}

@@ -1,0 +1,51 @@
+package io.holdfast.node.service;
+
+import io.holdfast.consensus.metadata.MetadataReplica;
+import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.node.cluster.MetadataClient;
+import io.holdfast.node.cluster.NodeChannels;
+import io.holdfast.node.config.NodeConfig;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.function.BooleanSupplier;
+
+/** Builds the public services and adds them to the server. */
+public final class ApiServices {
+    private final Appends appends;
+
+    /** @param diskFull whether writes must be refused for want of space */
+    public ApiServices(
+            ApiServer server,
+            NodeConfig config,
+            ClusterState state,
+            MetadataReplica metadata,
+            NodeChannels channels,
+            NodeMetrics metrics,
+            Executor executor,
+            ScheduledExecutorService timer,
+            BooleanSupplier diskFull) {
+        Headers headers = new Headers(state);
+        MetadataClient metadataClient = new MetadataClient(metadata, state, channels, timer);
+        Forwarder forwarder = new Forwarder(state, channels, timer, metrics);
+        Reads reads = new Reads(state, headers, config.limits(), metrics, executor, timer);
+        appends = new Appends(state, config.limits(), metrics, diskFull);
+        server.add(new LogGrpc(
+                state, appends, reads, headers, forwarder, new ProducerIds(metadataClient), metrics, executor, timer));
+        server.add(new TopicGrpc(
+                state,
+                metadataClient,
+                headers,
+                forwarder,
+                appends,
+                executor,
+                timer,
+                config.limits().partitionsPerTopicMax()));
+        server.add(new RouteGrpc(state, headers, executor));
+        server.add(new ClusterGrpc(state, metadata, channels, headers, executor));
+    }
+
+    /** From now on new writes are refused, so that leadership can be handed over. */
+    public void drain() {
+        appends.drain();
+    }
+}

@@ -1,0 +1,138 @@
+package io.holdfast.node.service;
+
+import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.partition.AppendResult;
+import io.holdfast.consensus.partition.BatchAppend;
+import io.holdfast.consensus.partition.PartitionReplica;
+import io.holdfast.consensus.raft.GroupId;
+import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.node.config.NodeConfig.Limits;
+import io.holdfast.record.InvalidBatchException;
+import io.holdfast.record.RecordBatch;
+import io.holdfast.record.RecordBatchBuilder;
+import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.Sequence;
+import io.holdfast.v1.WriteOutcome;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/** Checks batches and gives them to the local replica. Whatever is wrong with a request is found here, before Raft. */
+final class Appends {
+    private static final int EPOCH_MAX = 0xFFFF_FFFF;
+
+    private final ClusterState state;
+    private final Limits limits;
+    private final NodeMetrics metrics;
+    private final BooleanSupplier diskFull;
+    private volatile boolean draining;
+
+    Appends(ClusterState state, Limits limits, NodeMetrics metrics, BooleanSupplier diskFull) {
+        this.state = state;
+        this.limits = limits;
+        this.metrics = metrics;
+        this.diskFull = diskFull;
+    }
+
+    /** From now on new writes are sent elsewhere. */
+    void drain() {
+        draining = true;
+    }
+
+    Limits limits() {
+        return limits;
+    }
+
+    /** Appends to a partition that this node leads; completes with a {@link Refusal} if it does not. */
+    CompletableFuture<AppendResult> append(
+            GroupId group, ByteBuffer bytes, @Nullable Sequence sequence, @Nullable Long expectedOffset) {
+        long started = System.nanoTime();
+        CompletableFuture<AppendResult> result;
+        try {
+            PartitionReplica replica = leader(group);
+            RecordBatch batch = check(bytes);
+            result = replica.append(new BatchAppend(bytes, checkSequence(batch, sequence), expectedOffset));
+        } catch (Refusal e) {
+            result = CompletableFuture.failedFuture(e);
+        }
+        int size = bytes.remaining();
+        result.whenComplete((stored, failure) -> {
+            if (failure == null) {
+                metrics.appendBytes.mark(size);
+                metrics.appendLatency.update(System.nanoTime() - started, TimeUnit.NANOSECONDS);
+            } else {
+                metrics.refused(Errors.refusal(failure).reason());
+            }
+        });
+        return result;
+    }
+
+    /** Makes a partition that this node leads start at a later offset; completes with where it starts now. */
+    CompletableFuture<Long> trim(GroupId group, long beforeOffset) {
+        return leaderReplica(group).trim(beforeOffset);
+    }
+
+    /** The local replica, if it leads and there is room to write. */
+    PartitionReplica leader(GroupId group) {
+        PartitionReplica replica = leaderReplica(group);
+        if (diskFull.getAsBoolean()) {
+            throw Refusal.later(
+                    ErrorReason.ERROR_REASON_DISK_FULL,
+                    "free space on node " + state.nodeId() + ", or trim or delete topics: its disk is nearly full",
+                    Duration.ofSeconds(1));
+        }
+        return replica;
+    }
+
+    private PartitionReplica leaderReplica(GroupId group) {
+        PartitionReplica replica = state.replica(group);
+        int leader = state.leader(group);
+        if (draining || replica == null || !replica.group().isLeader()) {
+            boolean here = leader == state.nodeId();
+            throw Refusal.notLeader(
+                    WriteOutcome.WRITE_OUTCOME_NOT_APPLIED, here ? 0 : leader, here ? "" : state.apiAddress(leader));
+        }
+        return replica;
+    }
+
+    private RecordBatch check(ByteBuffer bytes) {
+        if (bytes.remaining() > limits.batchBytesMax()) {
+            throw Refusal.of(
+                    ErrorReason.ERROR_REASON_RECORD_TOO_LARGE,
+                    "send smaller batches: this one has " + bytes.remaining() + " bytes, the limit is "
+                            + limits.batchBytesMax());
+        }
+        RecordBatch batch = new RecordBatch(bytes);
+        try {
+            batch.verify();
+        } catch (InvalidBatchException e) {
+            throw Refusal.of(ErrorReason.ERROR_REASON_INVALID_BATCH, "encode the batch again: " + e.getMessage());
+        }
+        return batch;
+    }
+
+    private static BatchAppend.@Nullable Sequence checkSequence(RecordBatch batch, @Nullable Sequence sequence) {
+        if (sequence == null || sequence.getProducerId() == 0) {
+            return null;
+        }
+        boolean agrees = batch.producerId() == RecordBatch.NO_PRODUCER
+                || (batch.producerId() == sequence.getProducerId()
+                        && batch.producerEpoch() == RecordBatchBuilder.headerEpoch(sequence.getEpoch())
+                        && batch.baseSequence() == RecordBatchBuilder.headerSequence(sequence.getFirstSequence()));
+        if (!agrees
+                || sequence.getFirstSequence() < 0
+                || sequence.getProducerId() < 0
+                || sequence.getEpoch() == EPOCH_MAX) {
+            throw Refusal.of(
+                    ErrorReason.ERROR_REASON_INVALID_REQUEST,
+                    "make the producer fields of batch and request agree: producer " + batch.producerId()
+                            + ", sequence "
+                            + batch.baseSequence() + " in the batch, " + sequence.getProducerId() + ", "
+                            + sequence.getFirstSequence() + " in the request");
+        }
+        return new BatchAppend.Sequence(sequence.getProducerId(), sequence.getEpoch(), sequence.getFirstSequence());
+    }
+}

@@ -1,0 +1,107 @@
+package io.holdfast.node.service;
+
+import com.google.protobuf.Any;
+import com.google.rpc.ErrorInfo;
+import com.google.rpc.RetryInfo;
+import com.google.rpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.protobuf.StatusProto;
+import io.holdfast.consensus.Refusal;
+import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.ItemError;
+import io.holdfast.v1.WriteOutcome;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.CompletionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Says every failure in the API's words: the one place that knows which gRPC code a reason has. */
+final class Errors {
+    private static final Logger LOG = LoggerFactory.getLogger(Errors.class);
+    private static final String DOMAIN = "holdfast";
+    private static final String REASON_PREFIX = "ERROR_REASON_";
+    private static final String OUTCOME_PREFIX = "WRITE_OUTCOME_";
+
+    private Errors() {}
+
+    static Refusal refusal(Throwable failure) {
+        Throwable cause = failure;
+        while (cause instanceof CompletionException && cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        if (cause instanceof Refusal refusal) {
+            return refusal;
+        }
+        LOG.error("a request failed in a way that has no name", cause);
+        return new Refusal(
+                ErrorReason.ERROR_REASON_INTERNAL,
+                WriteOutcome.WRITE_OUTCOME_UNKNOWN,
+                "look into the node's log: " + cause,
+                null,
+                Map.of());
+    }
+
+    static StatusRuntimeException status(Throwable failure) {
+        Refusal refusal = refusal(failure);
+        Map<String, String> metadata = new HashMap<>(refusal.facts());
+        metadata.put("outcome", refusal.outcome().name().substring(OUTCOME_PREFIX.length()));
+        Status.Builder status = Status.newBuilder()
+                .setCode(code(refusal.reason()).value())
+                .setMessage(refusal.message())
+                .addDetails(Any.pack(ErrorInfo.newBuilder()
+                        .setDomain(DOMAIN)
+                        .setReason(refusal.reason().name().substring(REASON_PREFIX.length()))
+                        .putAllMetadata(metadata)
+                        .build()));
+        Duration retryAfter = refusal.retryAfter();
+        if (retryAfter != null) {
+            status.addDetails(Any.pack(
+                    RetryInfo.newBuilder().setRetryDelay(duration(retryAfter)).build()));
+        }
+        return StatusProto.toStatusRuntimeException(status.build());
+    }
+
+    static ItemError item(Throwable failure) {
+        Refusal refusal = refusal(failure);
+        ItemError.Builder item = ItemError.newBuilder()
+                .setReason(refusal.reason())
+                .setMessage(refusal.message())
+                .setOutcome(refusal.outcome())
+                .putAllMetadata(refusal.facts());
+        Duration retryAfter = refusal.retryAfter();
+        if (retryAfter != null) {
+            item.setRetryAfter(duration(retryAfter));
+        }
+        return item.build();
+    }
+
+    private static com.google.protobuf.Duration duration(Duration duration) {
+        return com.google.protobuf.Duration.newBuilder()
+                .setSeconds(duration.getSeconds())
+                .setNanos(duration.getNano())
+                .build();
+    }
+
+    private static io.grpc.Status.Code code(ErrorReason reason) {
+        return switch (reason) {
+            case ERROR_REASON_NOT_LEADER,
+                    ERROR_REASON_PRODUCER_FENCED,
+                    ERROR_REASON_SEQUENCE_GAP,
+                    ERROR_REASON_UNKNOWN_PRODUCER,
+                    ERROR_REASON_READ_TOO_STALE -> io.grpc.Status.Code.FAILED_PRECONDITION;
+            case ERROR_REASON_TOPIC_NOT_FOUND, ERROR_REASON_PARTITION_NOT_FOUND -> io.grpc.Status.Code.NOT_FOUND;
+            case ERROR_REASON_TOPIC_EXISTS -> io.grpc.Status.Code.ALREADY_EXISTS;
+            case ERROR_REASON_OFFSET_OUT_OF_RANGE -> io.grpc.Status.Code.OUT_OF_RANGE;
+            case ERROR_REASON_EXPECTED_OFFSET_MISMATCH -> io.grpc.Status.Code.ABORTED;
+            case ERROR_REASON_RECORD_TOO_LARGE, ERROR_REASON_INVALID_BATCH, ERROR_REASON_INVALID_REQUEST ->
+                io.grpc.Status.Code.INVALID_ARGUMENT;
+            case ERROR_REASON_OVERLOADED, ERROR_REASON_DISK_FULL -> io.grpc.Status.Code.RESOURCE_EXHAUSTED;
+            case ERROR_REASON_UNAVAILABLE -> io.grpc.Status.Code.UNAVAILABLE;
+            case ERROR_REASON_DEADLINE_EXPIRED -> io.grpc.Status.Code.DEADLINE_EXCEEDED;
+            case ERROR_REASON_DATA_DAMAGED -> io.grpc.Status.Code.DATA_LOSS;
+            default -> io.grpc.Status.Code.INTERNAL;
+        };
+    }
+}

@@ -1,0 +1,222 @@
+package io.holdfast.node.service;
+
+import com.google.protobuf.ByteString;
+import io.grpc.Status;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.metadata.MetadataReplica;
+import io.holdfast.consensus.partition.PartitionReplica;
+import io.holdfast.consensus.raft.GroupId;
+import io.holdfast.consensus.raft.Peer;
+import io.holdfast.consensus.raft.RaftGroupHandle;
+import io.holdfast.consensus.raft.RaftGroupHandle.LogEnd;
+import io.holdfast.internal.v1.FetchCheckpointRequest;
+import io.holdfast.internal.v1.FetchCheckpointResponse;
+import io.holdfast.internal.v1.Formation;
+import io.holdfast.internal.v1.HelloRequest;
+import io.holdfast.internal.v1.HelloResponse;
+import io.holdfast.internal.v1.LastEntriesRequest;
+import io.holdfast.internal.v1.LastEntriesResponse;
+import io.holdfast.internal.v1.LastEntry;
+import io.holdfast.internal.v1.MetadataCommand;
+import io.holdfast.internal.v1.NodeRow;
+import io.holdfast.internal.v1.NodeServiceGrpc;
+import io.holdfast.internal.v1.RegisterNodeCommand;
+import io.holdfast.internal.v1.RegisterRequest;
+import io.holdfast.internal.v1.RegisterResponse;
+import io.holdfast.internal.v1.SubmitMetadataRequest;
+import io.holdfast.internal.v1.SubmitMetadataResponse;
+import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.v1.ErrorReason;
+import java.io.IOException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Node to node. Answers Hello from the first moment on, the rest once the node has its replicas. */
+public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
+    private static final Logger LOG = LoggerFactory.getLogger(NodeGrpc.class);
+    private static final long RECEIVER_PATIENCE_SECONDS = 30;
+
+    private final NodeRow self;
+    private final Executor blocking;
+    private volatile @Nullable Formation formation;
+    private volatile @Nullable MetadataReplica metadata;
+    private volatile @Nullable ClusterState state;
+
+    /** @param blocking runs checkpoint transfers */
+    public NodeGrpc(NodeRow self, Executor blocking) {
+        this.self = self;
+        this.blocking = blocking;
+    }
+
+    public void joined(Formation cluster, MetadataReplica replica, ClusterState clusterState) {
+        state = clusterState;
+        metadata = replica;
+        formation = cluster;
+    }
+
+    @Override
+    public void hello(HelloRequest request, StreamObserver<HelloResponse> to) {
+        HelloResponse.Builder response = HelloResponse.newBuilder().setNode(self);
+        Formation cluster = formation;
+        MetadataReplica replica = metadata;
+        if (cluster != null && replica != null) {
+            response.setFormation(cluster).setMetadataLeaderNode(replica.group().leaderNode());
+            for (Peer peer : replica.group().members()) {
+                response.addMetadataPeers(NodeRow.newBuilder()
+                        .setNodeId(peer.nodeId())
+                        .setIncarnation(peer.incarnation())
+                        .setRaftAddress(peer.address()));
+            }
+        }
+        to.onNext(response.build());
+        to.onCompleted();
+    }
+
+    @Override
+    public void register(RegisterRequest request, StreamObserver<RegisterResponse> to) {
+        Replies.send(to, blocking, () -> {
+            MetadataReplica replica = ready();
+            if (!replica.group().isLeader()) {
+                return CompletableFuture.completedFuture(RegisterResponse.newBuilder()
+                        .setMetadataLeaderNode(replica.group().leaderNode())
+                        .build());
+            }
+            NodeRow node = request.getNode();
+            if (node.equals(replica.image().nodes().get(node.getNodeId()))) {
+                return CompletableFuture.completedFuture(
+                        RegisterResponse.newBuilder().setAccepted(true).build());
+            }
+            MetadataCommand command = MetadataCommand.newBuilder()
+                    .setNowMs(System.currentTimeMillis())
+                    .setRegisterNode(RegisterNodeCommand.newBuilder().setNode(node))
+                    .build();
+            return replica.submit(command)
+                    .thenApply(reply ->
+                            RegisterResponse.newBuilder().setAccepted(true).build());
+        });
+    }
+
+    @Override
+    public void submitMetadata(SubmitMetadataRequest request, StreamObserver<SubmitMetadataResponse> to) {
+        Replies.send(to, blocking, () -> {
+            MetadataReplica replica = ready();
+            if (!replica.group().isLeader()) {
+                return CompletableFuture.completedFuture(SubmitMetadataResponse.newBuilder()
+                        .setNotLeader(true)
+                        .setMetadataLeaderNode(replica.group().leaderNode())
+                        .build());
+            }
+            return replica.submit(request.getCommand())
+                    .thenApply(reply ->
+                            SubmitMetadataResponse.newBuilder().setReply(reply).build());
+        });
+    }
+
+    private MetadataReplica ready() {
+        MetadataReplica replica = metadata;
+        if (replica == null) {
+            throw Refusal.of(ErrorReason.ERROR_REASON_UNAVAILABLE, "try again in a moment: the node is starting");
+        }
+        return replica;
+    }
+
+    @Override
+    public void lastEntries(LastEntriesRequest request, StreamObserver<LastEntriesResponse> to) {
+        LastEntriesResponse.Builder response = LastEntriesResponse.newBuilder();
+        for (ByteString id : request.getGroupIdsList()) {
+            RaftGroupHandle handle = handle(GroupId.of(id.toByteArray()));
+            LogEnd end = handle == null ? new LogEnd(0, 0) : handle.logEnd();
+            response.addEntries(LastEntry.newBuilder().setTerm(end.term()).setIndex(end.index()));
+        }
+        to.onNext(response.build());
+        to.onCompleted();
+    }
+
+    private @Nullable RaftGroupHandle handle(GroupId group) {
+        MetadataReplica replica = metadata;
+        ClusterState cluster = state;
+        if (replica == null || cluster == null) {
+            return null;
+        }
+        PartitionReplica partition = cluster.replica(group);
+        return group.isPartition() ? (partition == null ? null : partition.group()) : replica.group();
+    }
+
+    @Override
+    public void fetchCheckpoint(FetchCheckpointRequest request, StreamObserver<FetchCheckpointResponse> to) {
+        ServerCallStreamObserver<FetchCheckpointResponse> call = (ServerCallStreamObserver<FetchCheckpointResponse>) to;
+        PacedSender sender = new PacedSender(call);
+        blocking.execute(() -> {
+            try {
+                GroupId group = GroupId.of(request.getGroupId().toByteArray());
+                if (group.isPartition()) {
+                    ClusterState cluster = state;
+                    PartitionReplica replica = cluster == null ? null : cluster.replica(group);
+                    if (replica == null) {
+                        throw new IOException("no replica of " + group + " here");
+                    }
+                    replica.sendCheckpoint(request.getMinIndex(), sender::send);
+                } else {
+                    ready().sendCheckpoint(request.getMinIndex(), sender::send);
+                }
+                call.onCompleted();
+            } catch (IOException | RuntimeException e) {
+                LOG.info("a checkpoint was not sent: {}", e.getMessage());
+                if (!call.isCancelled()) {
+                    call.onError(
+                            Status.UNAVAILABLE.withDescription(e.getMessage()).asRuntimeException());
+                }
+            }
+        });
+    }
+
+    /** Sends no faster than the receiver takes. */
+    private static final class PacedSender {
+        private final ServerCallStreamObserver<FetchCheckpointResponse> call;
+        private final ReentrantLock lock = new ReentrantLock();
+        private final Condition ready = lock.newCondition();
+
+        PacedSender(ServerCallStreamObserver<FetchCheckpointResponse> call) {
+            this.call = call;
+            call.setOnReadyHandler(this::wake);
+            call.setOnCancelHandler(this::wake);
+        }
+
+        private void wake() {
+            lock.lock();
+            try {
+                ready.signalAll();
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        void send(FetchCheckpointResponse part) {
+            lock.lock();
+            try {
+                while (!call.isReady() && !call.isCancelled()) {
+                    if (!ready.await(RECEIVER_PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+                        throw new IllegalStateException("the receiver takes nothing");
+                    }
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new IllegalStateException("interrupted", e);
+            } finally {
+                lock.unlock();
+            }
+            if (call.isCancelled()) {
+                throw new IllegalStateException("the receiver has gone");
+            }
+            call.onNext(part);
+        }
+    }
+}

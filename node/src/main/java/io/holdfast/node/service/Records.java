@@ -1,0 +1,96 @@
+package io.holdfast.node.service;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.UnsafeByteOperations;
+import io.holdfast.consensus.Refusal;
+import io.holdfast.record.InvalidBatchException;
+import io.holdfast.record.LogRecord;
+import io.holdfast.record.RecordBatch;
+import io.holdfast.record.RecordHeader;
+import io.holdfast.storage.log.BatchEntry;
+import io.holdfast.storage.log.LogSlice;
+import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.Header;
+import io.holdfast.v1.Record;
+import io.holdfast.v1.StoredRecord;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Between the API's records and the batches that hold them. */
+final class Records {
+    /** Largest that a batch may inflate to here. */
+    private static final int PLAIN_BYTES_MAX = 64 << 20;
+
+    private Records() {}
+
+    static LogRecord toLog(Record record, long nowMs) {
+        List<RecordHeader> headers = new ArrayList<>(record.getHeadersCount());
+        for (Header header : record.getHeadersList()) {
+            headers.add(new RecordHeader(header.getName(), header.getValue().toByteArray()));
+        }
+        return new LogRecord(
+                record.hasEventTime() ? Headers.millis(record.getEventTime()) : nowMs,
+                record.hasKey() ? record.getKey().toByteArray() : null,
+                record.hasValue() ? record.getValue().toByteArray() : null,
+                headers);
+    }
+
+    /** The records of a slice with offsets in [from, until), at most {@code max}. */
+    static List<StoredRecord> decode(LogSlice slice, int partition, long from, long until, int max) {
+        List<StoredRecord> records = new ArrayList<>();
+        ByteBuffer bytes = slice.bytes().duplicate();
+        for (BatchEntry entry : slice.batches()) {
+            RecordBatch batch = new RecordBatch(bytes.slice(bytes.position(), entry.batchBytes()));
+            bytes.position(bytes.position() + entry.batchBytes());
+            long offset = batch.baseOffset();
+            for (LogRecord record : decode(batch)) {
+                if (offset >= Math.max(from, entry.baseOffset()) && offset < until) {
+                    if (records.size() == max) {
+                        return records;
+                    }
+                    records.add(StoredRecord.newBuilder()
+                            .setPartition(partition)
+                            .setOffset(offset)
+                            .setAppendTime(Headers.timestamp(entry.appendMs()))
+                            .setRecord(toApi(record))
+                            .build());
+                }
+                offset++;
+            }
+        }
+        return records;
+    }
+
+    private static List<LogRecord> decode(RecordBatch batch) {
+        try {
+            return batch.records(PLAIN_BYTES_MAX);
+        } catch (InvalidBatchException e) {
+            // The checksum held: the producer sent it like this.
+            throw Refusal.of(
+                    ErrorReason.ERROR_REASON_INVALID_BATCH,
+                    "read this one as a batch (READ_FORMAT_BATCHES) or skip it: the batch at offset "
+                            + batch.baseOffset() + " was written with records that cannot be decoded: "
+                            + e.getMessage());
+        }
+    }
+
+    private static Record toApi(LogRecord record) {
+        Record.Builder api = Record.newBuilder().setEventTime(Headers.timestamp(record.timestampMs()));
+        byte[] key = record.key();
+        if (key != null) {
+            api.setKey(UnsafeByteOperations.unsafeWrap(key));
+        }
+        byte[] value = record.value();
+        if (value != null) {
+            api.setValue(UnsafeByteOperations.unsafeWrap(value));
+        }
+        for (RecordHeader header : record.headers()) {
+            byte[] content = header.value();
+            api.addHeaders(Header.newBuilder()
+                    .setName(header.name())
+                    .setValue(content == null ? ByteString.EMPTY : UnsafeByteOperations.unsafeWrap(content)));
+        }
+        return api.build();
+    }
+}
