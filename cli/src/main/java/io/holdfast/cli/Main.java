@@ -1,0 +1,82 @@
+package io.holdfast.cli;
+
+import io.holdfast.cli.quickstart.QuickstartCommand;
+import io.holdfast.client.HoldfastException;
+import io.holdfast.node.config.ConfigException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
+
+/** Entry point. Exit codes: 0 done, 1 it did not work, 2 wrong usage, 3 wrong configuration. */
+@Command(
+        name = "holdfast",
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
+        description = {
+            "A message log that keeps every acknowledged record on the disks of a majority.",
+            "",
+            "Start here:",
+            "  holdfast quickstart          three nodes, a real file, a killed leader, a report",
+            "  holdfast dev                 one node to try things on; then, in another terminal:",
+            "  holdfast topic create notes",
+            "  echo hello | holdfast produce notes",
+            "  holdfast consume notes",
+            ""
+        },
+        footer = {"", "Every command explains itself: holdfast COMMAND --help"},
+        subcommands = {
+            QuickstartCommand.class,
+            DevCommand.class,
+            UpCommand.class,
+            DownCommand.class,
+            ServerCommand.class,
+            TopicCommand.class,
+            ProduceCommand.class,
+            ConsumeCommand.class,
+            ClusterCommand.class,
+            HelpCommand.class
+        })
+public final class Main implements Runnable {
+    static final int EXIT_FAILED = 1;
+    static final int EXIT_USAGE = 2;
+    static final int EXIT_CONFIG = 3;
+
+    @CommandLine.Spec
+    CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
+
+    @Override
+    public void run() {
+        spec.commandLine().usage(System.out);
+    }
+
+    public static void main(String[] args) {
+        System.exit(execute(args));
+    }
+
+    /** Runs a command line and returns the exit code. */
+    public static int execute(String... args) {
+        return new CommandLine(new Main())
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setExecutionExceptionHandler((failure, command, parsed) -> explain(failure, command))
+                .execute(args);
+    }
+
+    private static int explain(Exception failure, CommandLine command) throws Exception {
+        String name = command.getCommandSpec().qualifiedName();
+        if (failure instanceof ConfigException) {
+            System.err.println(name + ": " + failure.getMessage());
+            return EXIT_CONFIG;
+        }
+        if (failure instanceof HoldfastException refusal) {
+            System.err.println(name + ": " + refusal.getMessage());
+            return EXIT_FAILED;
+        }
+        if (failure instanceof IOException || failure instanceof UncheckedIOException) {
+            System.err.println(name + ": " + failure.getMessage());
+            return EXIT_FAILED;
+        }
+        throw failure;
+    }
+}

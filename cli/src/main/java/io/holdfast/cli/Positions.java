@@ -1,0 +1,36 @@
+package io.holdfast.cli;
+
+import io.holdfast.client.Position;
+import io.holdfast.node.config.Units;
+import java.time.Instant;
+import java.time.format.DateTimeParseException;
+import java.util.Locale;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.TypeConversionException;
+
+/** Reads positions: earliest, latest, @OFFSET, 1h (ago), 2026-01-31T12:00:00Z. */
+final class Positions implements ITypeConverter<Position> {
+    static final String FORMS = "earliest, latest, @OFFSET, an age such as 1h, or a time such as 2026-01-31T12:00:00Z";
+
+    @Override
+    public Position convert(String text) {
+        String value = text.trim().toLowerCase(Locale.ROOT);
+        try {
+            if (value.equals("earliest")) {
+                return Position.earliest();
+            }
+            if (value.equals("latest")) {
+                return Position.latest();
+            }
+            if (value.startsWith("@")) {
+                return Position.offset(Long.parseLong(value.substring(1)));
+            }
+            if (value.indexOf('-') > 0) {
+                return Position.time(Instant.parse(text.trim()));
+            }
+            return Position.time(Instant.now().minus(Units.duration(value)));
+        } catch (IllegalArgumentException | DateTimeParseException e) {
+            throw new TypeConversionException("'" + text + "' is not one of " + FORMS);
+        }
+    }
+}

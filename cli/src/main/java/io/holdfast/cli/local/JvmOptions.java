@@ -1,0 +1,28 @@
+package io.holdfast.cli.local;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** What a node's JVM is started with. The launcher script says the same for {@code server}. */
+final class JvmOptions {
+    private static final int NATIVE_ACCESS_SINCE = 24;
+
+    private JvmOptions() {}
+
+    static List<String> forNode() {
+        List<String> options = new ArrayList<>(List.of(
+                "-Xms128m",
+                "-Xmx512m",
+                "-XX:MaxDirectMemorySize=1g",
+                "-XX:+UseG1GC",
+                "-XX:MaxGCPauseMillis=50",
+                "-XX:+ExitOnOutOfMemoryError",
+                // Ours, also where a test brings another one along.
+                "-Dlogback.configurationFile=holdfast-logback.xml"));
+        if (Runtime.version().feature() >= NATIVE_ACCESS_SINCE) {
+            options.add("--enable-native-access=ALL-UNNAMED");
+            options.add("--sun-misc-unsafe-memory-access=allow");
+        }
+        return options;
+    }
+}

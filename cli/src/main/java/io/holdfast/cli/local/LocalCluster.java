@@ -1,0 +1,151 @@
+package io.holdfast.cli.local;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Properties;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/** Nodes on this machine, as real processes on loopback. The folder is all that is needed to find them again. */
+public final class LocalCluster {
+    private static final String PORTS_FILE = "cluster.properties";
+    private static final Duration STOP_PATIENCE = Duration.ofSeconds(15);
+
+    private final Path folder;
+    private final List<LocalNode> nodes;
+
+    private LocalCluster(Path folder, List<LocalNode> nodes) {
+        this.folder = folder;
+        this.nodes = nodes;
+    }
+
+    /** Lays out a cluster on well-known ports. */
+    public static LocalCluster create(Path folder, int nodes, int basePort) throws IOException {
+        List<LocalPorts> ports = new ArrayList<>();
+        for (int id = 1; id <= nodes; id++) {
+            ports.add(LocalPorts.fixed(basePort, id));
+        }
+        return create(folder, ports, List.of());
+    }
+
+    /**
+     * Lays out a cluster on free ports.
+     *
+     * @param extraYaml lines to add to each node's configuration
+     */
+    public static LocalCluster createOnFreePorts(Path folder, int nodes, List<String> extraYaml) throws IOException {
+        return create(folder, LocalPorts.free(nodes), extraYaml);
+    }
+
+    private static LocalCluster create(Path folder, List<LocalPorts> ports, List<String> extraYaml) throws IOException {
+        Path absolute = folder.toAbsolutePath();
+        Files.createDirectories(absolute);
+        Properties properties = new Properties();
+        List<LocalNode> nodes = new ArrayList<>();
+        for (int i = 0; i < ports.size(); i++) {
+            LocalPorts three = ports.get(i);
+            properties.setProperty(Integer.toString(i + 1), three.api() + " " + three.raft() + " " + three.http());
+            nodes.add(new LocalNode(i + 1, absolute.resolve("node-" + (i + 1)), three));
+        }
+        String initial = nodes.stream().map(n -> n.id() + "@" + n.address()).collect(Collectors.joining(","));
+        for (LocalNode node : nodes) {
+            node.writeConfig(initial, extraYaml);
+        }
+        try (var out = Files.newBufferedWriter(absolute.resolve(PORTS_FILE))) {
+            properties.store(out, "api, raft and http port of each node");
+        }
+        return new LocalCluster(absolute, nodes);
+    }
+
+    /** The cluster in a folder, or null if there is none. */
+    public static @Nullable LocalCluster find(Path folder) throws IOException {
+        Path absolute = folder.toAbsolutePath();
+        Path file = absolute.resolve(PORTS_FILE);
+        if (!Files.exists(file)) {
+            return null;
+        }
+        Properties properties = new Properties();
+        try (var in = Files.newBufferedReader(file)) {
+            properties.load(in);
+        }
+        List<LocalNode> nodes = new ArrayList<>();
+        for (int id = 1; id <= properties.size(); id++) {
+            String[] three = properties.getProperty(Integer.toString(id)).split(" ");
+            nodes.add(new LocalNode(
+                    id,
+                    absolute.resolve("node-" + id),
+                    new LocalPorts(
+                            Integer.parseInt(three[0]), Integer.parseInt(three[1]), Integer.parseInt(three[2]))));
+        }
+        return new LocalCluster(absolute, nodes);
+    }
+
+    public Path folder() {
+        return folder;
+    }
+
+    public List<LocalNode> nodes() {
+        return nodes;
+    }
+
+    public LocalNode node(int id) {
+        return nodes.get(id - 1);
+    }
+
+    public List<String> addresses() {
+        return nodes.stream().map(LocalNode::address).toList();
+    }
+
+    /** Starts all nodes that do not run, and waits until they serve. */
+    public void start(Duration patience) throws IOException {
+        for (LocalNode node : nodes) {
+            if (!node.isRunning()) {
+                node.start();
+            }
+        }
+        for (LocalNode node : nodes) {
+            node.awaitReady(patience);
+        }
+    }
+
+    /** Stops all nodes, all at once. */
+    public void stop() {
+        nodes.parallelStream().forEach(node -> node.stop(STOP_PATIENCE));
+    }
+
+    public void kill() {
+        nodes.forEach(LocalNode::kill);
+    }
+
+    /** Deletes a folder and everything in it. */
+    public static void deleteTree(Path tree) {
+        if (!Files.exists(tree)) {
+            return;
+        }
+        try {
+            Files.walkFileTree(tree, new SimpleFileVisitor<>() {
+                @Override
+                public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+                    Files.deleteIfExists(file);
+                    return FileVisitResult.CONTINUE;
+                }
+
+                @Override
+                public FileVisitResult postVisitDirectory(Path directory, @Nullable IOException e) throws IOException {
+                    Files.deleteIfExists(directory);
+                    return FileVisitResult.CONTINUE;
+                }
+            });
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
