@@ -1,0 +1,171 @@
+package io.holdfast.chaos;
+
+import io.holdfast.cli.local.LocalCluster;
+import io.holdfast.cli.local.LocalNode;
+import io.holdfast.client.HoldfastClient;
+import io.holdfast.client.HoldfastException;
+import io.holdfast.v1.DescribeClusterResponse;
+import io.holdfast.v1.ReplicaRole;
+import io.holdfast.v1.ReplicaStatus;
+import io.holdfast.v1.Route;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+
+/**
+ * A cluster of processes for one test, in a temporary folder. The folder, with data and logs, is deleted only if the
+ * test says that it went well.
+ */
+public final class TestCluster implements AutoCloseable {
+    private static final Duration START_PATIENCE = Duration.ofSeconds(90);
+
+    private final LocalCluster cluster;
+    private boolean passed;
+
+    private TestCluster(LocalCluster cluster) {
+        this.cluster = cluster;
+    }
+
+    /** @param extraYaml lines for each node's configuration */
+    public static TestCluster start(int nodes, List<String> extraYaml) throws IOException {
+        Path folder = Files.createTempDirectory("holdfast-test-");
+        TestCluster started = new TestCluster(LocalCluster.createOnFreePorts(folder, nodes, extraYaml));
+        boolean up = false;
+        try {
+            started.cluster.start(START_PATIENCE);
+            up = true;
+            return started;
+        } finally {
+            if (!up) {
+                started.close();
+            }
+        }
+    }
+
+    public LocalCluster processes() {
+        return cluster;
+    }
+
+    public LocalNode node(int id) {
+        return cluster.node(id);
+    }
+
+    public HoldfastClient connect() {
+        return HoldfastClient.connect(cluster.addresses());
+    }
+
+    /** Starts what does not run, and waits until everything serves. */
+    public void startAll() throws IOException {
+        cluster.start(START_PATIENCE);
+    }
+
+    public void restart(int nodeId) throws IOException {
+        cluster.node(nodeId).start();
+        cluster.node(nodeId).awaitReady(START_PATIENCE);
+    }
+
+    /** Node that leads a partition now; waits until there is one. */
+    public int leaderOf(HoldfastClient client, String topic, int partition) {
+        int[] leader = new int[1];
+        await("a leader of " + topic + "/" + partition, Duration.ofSeconds(30), () -> {
+            for (Route route : client.admin().getRoutes(List.of(topic)).getRoutesList()) {
+                int candidate = route.getLeaderNode();
+                if (route.getPartition().getPartition() == partition
+                        && candidate != 0
+                        && node(candidate).isRunning()) {
+                    leader[0] = candidate;
+                    return true;
+                }
+            }
+            return false;
+        });
+        return leader[0];
+    }
+
+    public int metadataLeader(HoldfastClient client) {
+        int[] leader = new int[1];
+        await("a metadata leader", Duration.ofSeconds(30), () -> {
+            leader[0] = client.admin().describeCluster().getMetadataLeaderNode();
+            return leader[0] != 0 && node(leader[0]).isRunning();
+        });
+        return leader[0];
+    }
+
+    /** Replicas of a topic on a node, by partition; empty while it does not serve. */
+    public Map<Integer, ReplicaStatus> replicas(HoldfastClient client, int nodeId, String topic) {
+        Map<Integer, ReplicaStatus> replicas = new HashMap<>();
+        try {
+            DescribeClusterResponse node =
+                    client.admin().describeCluster(node(nodeId).address());
+            for (ReplicaStatus replica : node.getReplicasList()) {
+                if (replica.getPartition().getTopic().equals(topic)) {
+                    replicas.put(replica.getPartition().getPartition(), replica);
+                }
+            }
+        } catch (HoldfastException e) {
+            return Map.of();
+        }
+        return replicas;
+    }
+
+    /** Waits until a node is a member of every partition of the topic and has applied up to these offsets. */
+    public void awaitCaughtUp(HoldfastClient client, int nodeId, String topic, List<Long> ends, Duration patience) {
+        await("node " + nodeId + " to have all of " + topic, patience, () -> {
+            Map<Integer, ReplicaStatus> replicas = replicas(client, nodeId, topic);
+            int complete = 0;
+            for (ReplicaStatus replica : replicas.values()) {
+                boolean member = replica.getRole() == ReplicaRole.REPLICA_ROLE_LEADER
+                        || replica.getRole() == ReplicaRole.REPLICA_ROLE_FOLLOWER;
+                boolean whole = replica.getHighWatermark()
+                        >= ends.get(replica.getPartition().getPartition());
+                complete += member && whole ? 1 : 0;
+            }
+            return complete == ends.size();
+        });
+    }
+
+    /** Polls a condition; fails with its name when time is up. Refusals count as "not yet". */
+    public static void await(String what, Duration patience, BooleanSupplier condition) {
+        long deadline = System.nanoTime() + patience.toNanos();
+        while (true) {
+            String last;
+            try {
+                if (condition.getAsBoolean()) {
+                    return;
+                }
+                last = "";
+            } catch (HoldfastException e) {
+                last = ": " + e.getMessage();
+            }
+            if (System.nanoTime() > deadline) {
+                throw new AssertionError("waited " + patience + " in vain for " + what + last);
+            }
+            try {
+                Thread.sleep(20);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new AssertionError("interrupted while waiting for " + what, e);
+            }
+        }
+    }
+
+    /** The test went well: its data and logs may be deleted. */
+    public void passed() {
+        passed = true;
+    }
+
+    @Override
+    public void close() {
+        cluster.kill();
+        if (passed) {
+            LocalCluster.deleteTree(cluster.folder());
+        } else {
+            System.err.println("data and logs of the failed test are in " + cluster.folder());
+        }
+    }
+}

@@ -1,0 +1,142 @@
+package io.holdfast.chaos;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.grpc.ManagedChannel;
+import io.grpc.health.v1.HealthCheckRequest;
+import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.grpc.health.v1.HealthGrpc;
+import io.grpc.netty.NettyChannelBuilder;
+import io.grpc.reflection.v1.ServerReflectionGrpc;
+import io.grpc.reflection.v1.ServerReflectionRequest;
+import io.grpc.reflection.v1.ServerReflectionResponse;
+import io.grpc.stub.StreamObserver;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What thin clients rely on: stock gRPC in another language, reflection, health. */
+@Timeout(120)
+class ExamplesIT {
+    private static TestCluster cluster;
+
+    @TempDir
+    Path stubs;
+
+    @BeforeAll
+    static void start() throws Exception {
+        cluster = TestCluster.start(1, List.of());
+    }
+
+    @AfterAll
+    static void stop() {
+        cluster.passed();
+        cluster.close();
+    }
+
+    @Test
+    void shouldProduceAndConsumeFromPython() throws Exception {
+        Path example = Path.of("../examples/python").toAbsolutePath().normalize();
+        String python = List.of("/usr/bin/python3", "python3").stream()
+                .filter(p -> run(List.of(p, "-c", "import grpc, google.protobuf"), null).code == 0)
+                .findFirst()
+                .orElse("");
+        boolean generators =
+                run(List.of("sh", "-c", "command -v protoc && command -v grpc_python_plugin"), null).code == 0;
+        assumeTrue(!python.isEmpty() && generators, "needs python3 with grpcio, protoc and grpc_python_plugin");
+
+        Output made = run(List.of(example.resolve("make-stubs.sh").toString(), stubs.toString()), null);
+        assertThat(made.code).as(made.text).isZero();
+        Output hello = run(
+                List.of(
+                        python,
+                        example.resolve("hello.py").toString(),
+                        cluster.node(1).address()),
+                stubs.toString());
+
+        assertThat(hello.code).as(hello.text).isZero();
+        assertThat(hello.text.lines()).hasSize(10).first().isEqualTo("0 greeting hello 0");
+    }
+
+    @Test
+    void shouldDescribeItselfThroughReflection() throws Exception {
+        ManagedChannel channel = NettyChannelBuilder.forTarget(cluster.node(1).address())
+                .usePlaintext()
+                .build();
+        try {
+            BlockingQueue<ServerReflectionResponse> answers = new ArrayBlockingQueue<>(4);
+            StreamObserver<ServerReflectionRequest> questions = ServerReflectionGrpc.newStub(channel)
+                    .serverReflectionInfo(new StreamObserver<>() {
+                        @Override
+                        public void onNext(ServerReflectionResponse answer) {
+                            answers.add(answer);
+                        }
+
+                        @Override
+                        public void onError(Throwable t) {}
+
+                        @Override
+                        public void onCompleted() {}
+                    });
+            questions.onNext(
+                    ServerReflectionRequest.newBuilder().setListServices("").build());
+            ServerReflectionResponse services = answers.poll(20, TimeUnit.SECONDS);
+            assertThat(services).isNotNull();
+            assertThat(services.getListServicesResponse().getServiceList())
+                    .extracting(service -> service.getName())
+                    .contains(
+                            "holdfast.v1.LogService",
+                            "holdfast.v1.TopicService",
+                            "holdfast.v1.RouteService",
+                            "holdfast.v1.ClusterService",
+                            "grpc.health.v1.Health");
+            questions.onNext(ServerReflectionRequest.newBuilder()
+                    .setFileContainingSymbol("holdfast.v1.LogService.Publish")
+                    .build());
+            ServerReflectionResponse file = answers.poll(20, TimeUnit.SECONDS);
+            assertThat(file).isNotNull();
+            assertThat(file.getFileDescriptorResponse().getFileDescriptorProtoCount())
+                    .isPositive();
+
+            for (String service : List.of("", "holdfast.v1.LogService")) {
+                assertThat(HealthGrpc.newBlockingStub(channel)
+                                .check(HealthCheckRequest.newBuilder()
+                                        .setService(service)
+                                        .build())
+                                .getStatus())
+                        .isEqualTo(ServingStatus.SERVING);
+            }
+        } finally {
+            channel.shutdownNow();
+        }
+    }
+
+    private record Output(int code, String text) {}
+
+    private static Output run(List<String> command, String pythonPath) {
+        try {
+            ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+            if (pythonPath != null) {
+                builder.environment().put("PYTHONPATH", pythonPath);
+            }
+            Process process = builder.start();
+            String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            return new Output(process.waitFor(), text);
+        } catch (IOException e) {
+            return new Output(127, e.getMessage());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError(e);
+        }
+    }
+}

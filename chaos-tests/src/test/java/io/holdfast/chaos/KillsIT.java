@@ -1,0 +1,138 @@
+package io.holdfast.chaos;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.holdfast.client.HoldfastClient;
+import io.holdfast.client.ReceivedRecord;
+import io.holdfast.v1.Start;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** SIGKILL of everything that can be killed, under load: nothing acknowledged may be lost, doubled or out of order. */
+class KillsIT {
+    private static final String TOPIC = "kills";
+    private static final int PARTITIONS = 3;
+    private static final long SEED = Long.getLong("holdfast.seed", System.nanoTime());
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+    private enum Victim {
+        LEADER,
+        FOLLOWER,
+        METADATA_LEADER,
+        TWO,
+        ALL
+    }
+
+    @Test
+    @Timeout(600)
+    void shouldLoseAndDoubleNothingWhateverIsKilled() throws Exception {
+        System.out.println("seed " + SEED + " (replay with -Dholdfast.seed=" + SEED + ")");
+        Random random = new Random(SEED);
+        List<Victim> plan = new ArrayList<>(List.of(
+                Victim.LEADER,
+                Victim.LEADER,
+                Victim.LEADER,
+                Victim.LEADER,
+                Victim.FOLLOWER,
+                Victim.FOLLOWER,
+                Victim.FOLLOWER,
+                Victim.METADATA_LEADER,
+                Victim.METADATA_LEADER,
+                Victim.METADATA_LEADER,
+                Victim.TWO,
+                Victim.TWO,
+                Victim.ALL,
+                Victim.ALL));
+        Collections.shuffle(plan, random);
+        int kills = 0;
+        // Few entries between checkpoints, so that snapshots, purges and copies happen all the time.
+        try (TestCluster cluster = TestCluster.start(
+                        3,
+                        List.of(
+                                "raft:",
+                                "  checkpoint-entries: 200",
+                                "  log-segment-size: 16KiB",
+                                "  log-entries-kept: 50"));
+                HoldfastClient client = cluster.connect()) {
+            client.admin().createTopic(TOPIC, PARTITIONS, 3);
+            try (KeyedLoad load = new KeyedLoad(client, TOPIC, 12, 2000, 200)) {
+                load.awaitProgress(500, PATIENCE);
+                for (Victim victim : plan) {
+                    List<Integer> nodes = choose(victim, cluster, client, random);
+                    nodes.parallelStream().forEach(node -> cluster.node(node).kill());
+                    kills += nodes.size();
+                    if (nodes.size() == 1) {
+                        load.awaitProgress(200, PATIENCE);
+                    } else {
+                        Thread.sleep(random.nextInt(300)); // no majority: nothing can be awaited
+                    }
+                    cluster.startAll();
+                    load.awaitProgress(300, PATIENCE);
+                }
+                load.finish();
+                assertThat(load.failures()).isEmpty();
+                check(cluster, client, load);
+                System.out.println(kills + " kills, " + load.acknowledgedCount()
+                        + " records acknowledged, nothing lost or doubled");
+            }
+            assertThat(kills).isGreaterThanOrEqualTo(20);
+            cluster.passed();
+        }
+    }
+
+    private static List<Integer> choose(Victim victim, TestCluster cluster, HoldfastClient client, Random random) {
+        List<Integer> all = new ArrayList<>(List.of(1, 2, 3));
+        switch (victim) {
+            case LEADER -> {
+                return List.of(cluster.leaderOf(client, TOPIC, random.nextInt(PARTITIONS)));
+            }
+            case FOLLOWER -> {
+                all.remove(Integer.valueOf(cluster.leaderOf(client, TOPIC, random.nextInt(PARTITIONS))));
+                return List.of(all.get(random.nextInt(2)));
+            }
+            case METADATA_LEADER -> {
+                return List.of(cluster.metadataLeader(client));
+            }
+            case TWO -> {
+                all.remove(random.nextInt(3));
+                return all;
+            }
+            default -> {
+                return all;
+            }
+        }
+    }
+
+    private static void check(TestCluster cluster, HoldfastClient client, KeyedLoad load) {
+        List<Long> ends = client.admin()
+                .lookupOffsets(
+                        TOPIC, PARTITIONS, Start.newBuilder().setLatest(true).build());
+        for (int node = 1; node <= 3; node++) {
+            cluster.awaitCaughtUp(client, node, TOPIC, ends, PATIENCE);
+        }
+        Map<Integer, BitSet> seen = new TreeMap<>();
+        List<String> findings = new ArrayList<>();
+        for (int p = 0; p < PARTITIONS; p++) {
+            List<ReceivedRecord> records =
+                    LogChecker.read(client, cluster.node(1).address(), TOPIC, p, ends.get(p));
+            findings.addAll(LogChecker.check(records, load, seen));
+            long first = LogChecker.checksum(client, cluster.node(1).address(), TOPIC, p, ends.get(p));
+            for (int node = 2; node <= 3; node++) {
+                long other = LogChecker.checksum(client, cluster.node(node).address(), TOPIC, p, ends.get(p));
+                if (other != first) {
+                    findings.add("partition " + p + " is not the same on nodes 1 and " + node);
+                }
+            }
+        }
+        findings.addAll(LogChecker.lost(load, seen));
+        assertThat(findings).isEmpty();
+    }
+}
