@@ -5,7 +5,7 @@ import java.util.List;
 import picocli.CommandLine.Option;
 
 /** How client commands find the cluster. */
-final class ConnectOptions {
+public final class ConnectOptions {
     @Option(
             names = {"-a", "--address"},
             paramLabel = "HOST:PORT",
@@ -13,7 +13,7 @@ final class ConnectOptions {
             description = "Nodes to connect to; one is enough. Default: $HOLDFAST_ADDRESS, else 127.0.0.1:7400.")
     List<String> addresses = List.of();
 
-    HoldfastClient connect() {
+    public HoldfastClient connect() {
         if (!addresses.isEmpty()) {
             return HoldfastClient.connect(addresses);
         }

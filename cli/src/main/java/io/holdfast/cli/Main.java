@@ -1,5 +1,6 @@
 package io.holdfast.cli;
 
+import io.holdfast.cli.bench.BenchCommand;
 import io.holdfast.cli.quickstart.QuickstartCommand;
 import io.holdfast.client.HoldfastException;
 import io.holdfast.node.config.ConfigException;
@@ -36,6 +37,7 @@ import picocli.CommandLine.HelpCommand;
             ProduceCommand.class,
             ConsumeCommand.class,
             ClusterCommand.class,
+            BenchCommand.class,
             HelpCommand.class
         })
 public final class Main implements Runnable {

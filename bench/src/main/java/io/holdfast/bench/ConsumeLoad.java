@@ -1,0 +1,48 @@
+package io.holdfast.bench;
+
+import io.holdfast.bench.LoadResult.Interval;
+import java.time.Duration;
+import java.util.function.Consumer;
+
+/** Reads what is in a topic, from its start, as fast as one consumer can. */
+public final class ConsumeLoad {
+    private static final Duration POLL = Duration.ofMillis(200);
+    private static final int POLLS_EMPTY_MAX = 25;
+
+    private final LoadShape shape;
+
+    /** @param shape its rate, window and batch do not matter here; its times bound the load */
+    public ConsumeLoad(LoadShape shape) {
+        this.shape = shape;
+    }
+
+    /** Blocks until the measured time is over or nothing has come for some seconds. */
+    public LoadResult run(Target target, ProcessCosts costs, Consumer<Interval> onInterval) throws Exception {
+        Meter meter = new Meter("consume", shape, costs, onInterval);
+        try (Target.Source source = target.consume(shape.topic(), true)) {
+            long warm = System.nanoTime() + shape.warmUp().toNanos();
+            long end = warm + shape.measured().toNanos();
+            boolean counting = false;
+            int empty = 0;
+            while (System.nanoTime() < end && empty < POLLS_EMPTY_MAX) {
+                int got = source.poll(POLL, value -> meter.record());
+                empty = got == 0 ? empty + 1 : 0;
+                long now = System.nanoTime();
+                if (empty == 1 && counting) {
+                    meter.end(); // the time spent on finding that there is no more is nobody's speed
+                    return meter.result();
+                }
+                if (!counting && now >= warm) {
+                    meter.begin();
+                    counting = true;
+                }
+                meter.tick(now);
+            }
+            if (!counting) {
+                meter.begin();
+            }
+            meter.end();
+        }
+        return meter.result();
+    }
+}
