@@ -24,6 +24,8 @@ final class Lane {
     private long notBeforeNanos = System.nanoTime();
     private long backoffNanos = BACKOFF_MIN_NANOS;
     private int attempts;
+    private int inFlight;
+    private long bytesInFlight;
     private int epoch;
     private long nextSequence;
 
@@ -71,19 +73,22 @@ final class Lane {
         return queue.peek() == batch;
     }
 
-    int inFlight() {
-        int n = 0;
-        for (PendingBatch batch : queue) {
-            n += batch.isInFlight() ? 1 : 0;
-        }
-        return n;
+    /** A batch of this lane was sent, or is no longer under way. */
+    void inFlight(int batches, long bytes) {
+        inFlight += batches;
+        bytesInFlight += bytes;
+    }
+
+    /** Whether another batch may be sent before one of those in flight is answered. */
+    boolean hasRoomForMore(int batchesMax, long bytesMax) {
+        return inFlight < batchesMax && bytesInFlight < bytesMax;
     }
 
     /** The next batch to send, or null while recovering or if there is none. */
     @Nullable
     PendingBatch next() {
         if (recovering) {
-            if (inFlight() > 0) {
+            if (inFlight > 0) {
                 return null;
             }
             recovering = false;
@@ -98,7 +103,7 @@ final class Lane {
 
     /** Frozen batches wait for the fate of those in flight. */
     boolean isStalled() {
-        return inFlight() < queue.size();
+        return inFlight < queue.size();
     }
 
     /** True at most once until {@link #woken}. */

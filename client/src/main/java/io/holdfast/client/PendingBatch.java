@@ -127,12 +127,18 @@ final class PendingBatch {
     }
 
     void sent(PublishConnection on) {
+        if (sentOn == null) {
+            lane.inFlight(1, reservedBytes);
+        }
         sentOn = on;
         sentNanos = System.nanoTime();
         everSent = true;
     }
 
     void notInFlight() {
+        if (sentOn != null) {
+            lane.inFlight(-1, -reservedBytes);
+        }
         sentOn = null;
     }
 

@@ -32,6 +32,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Producer implements AutoCloseable {
     private static final long UPKEEP_MS = 50;
+    /** While so many batches are unanswered, a batch that has room left waits and fills: batching follows the load. */
+    private static final int EAGER_BATCHES = 5;
+    /** Unanswered bytes per partition, unless that were fewer than the eager batches: enough to keep a leader busy. */
+    private static final long BYTES_IN_FLIGHT = 4 << 20;
     /** No answer for this long: ask elsewhere. The node we waited for may be paused or cut off. */
     private static final long ANSWER_NANOS_MAX = TimeUnit.SECONDS.toNanos(5);
 
@@ -250,7 +254,7 @@ public final class Producer implements AutoCloseable {
             PendingBatch batch = lane.next();
             if (batch == null) {
                 PendingBatch open = lane.open();
-                if (open == null || lane.isStalled() || lane.inFlight() >= settings.batchesInFlightMax()) {
+                if (open == null || lane.isStalled() || !lane.hasRoomForMore(eagerBatches(), Long.MAX_VALUE)) {
                     return;
                 }
                 long lingerLeft = open.createdNanos() + settings.linger().toNanos() - now;
@@ -262,7 +266,8 @@ public final class Producer implements AutoCloseable {
                 sticky.remove(lane.key().topic());
                 continue;
             }
-            if (lane.inFlight() >= settings.batchesInFlightMax()) {
+            if (!lane.hasRoomForMore(settings.batchesInFlightMax(), BYTES_IN_FLIGHT)
+                    && !lane.hasRoomForMore(eagerBatches(), Long.MAX_VALUE)) {
                 return;
             }
             String address = routes.target(lane.key().topic(), lane.key().partition(), lane.attempts());
@@ -272,6 +277,10 @@ public final class Producer implements AutoCloseable {
             }
             stream(address).send(batch, producerId);
         }
+    }
+
+    private int eagerBatches() {
+        return Math.min(EAGER_BATCHES, settings.batchesInFlightMax());
     }
 
     private void wakeIn(Lane lane, long nanos) {

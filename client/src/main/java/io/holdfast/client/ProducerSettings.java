@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  *     outcome UNKNOWN is reported, not retried
  * @param batchBytesMax a batch is sent when it has this size, before compression
  * @param linger how long a batch waits for more records; zero: it is sent as soon as the connection can take it
- * @param batchesInFlightMax unanswered batches per partition
+ * @param batchesInFlightMax unanswered batches per partition; a batch that is not full waits much sooner
  * @param deliveryTimeout from send to acknowledgement, all retries included
  * @param memoryBytesMax unacknowledged records; send blocks beyond it
  */
@@ -26,7 +26,7 @@ public record ProducerSettings(
         Duration deliveryTimeout,
         long memoryBytesMax) {
     public static final ProducerSettings DEFAULT = new ProducerSettings(
-            null, true, Compression.NONE, 64 << 10, Duration.ZERO, 5, Duration.ofSeconds(60), 32L << 20);
+            null, true, Compression.NONE, 64 << 10, Duration.ZERO, 64, Duration.ofSeconds(60), 32L << 20);
 
     public ProducerSettings {
         if (batchBytesMax < 1 || batchesInFlightMax < 1 || memoryBytesMax < 1) {

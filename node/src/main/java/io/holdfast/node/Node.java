@@ -7,6 +7,7 @@ import io.holdfast.consensus.metadata.MetadataReplica;
 import io.holdfast.consensus.partition.PartitionHost;
 import io.holdfast.consensus.partition.PartitionHost.PartitionSettings;
 import io.holdfast.consensus.partition.PartitionReplica;
+import io.holdfast.consensus.partition.PayloadReaders;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.raft.GroupListener;
 import io.holdfast.consensus.raft.Peer;
@@ -29,7 +30,6 @@ import io.holdfast.node.service.ApiServices;
 import io.holdfast.node.service.NodeGrpc;
 import io.holdfast.node.service.NodeMetrics;
 import io.holdfast.storage.log.DurableDirectory;
-import io.holdfast.storage.log.SegmentFlusher;
 import io.holdfast.storage.state.StateTables;
 import java.io.Closeable;
 import java.io.IOException;
@@ -106,7 +106,8 @@ public final class Node implements Closeable {
         ClusterState state = new ClusterState(formation.formation().getClusterId(), config.nodeId());
 
         notReady = "opening the metadata group";
-        SegmentFlusher flusher = steps.started("flusher", new SegmentFlusher(config.flusherThreads()));
+        PayloadReaders payloadReaders =
+                steps.started("payload readers", new PayloadReaders(config.payloadReaderThreads()));
         RaftHost raft = new RaftHost(
                 MetadataImage.peer(identity.self()),
                 config.bindHost(),
@@ -129,7 +130,7 @@ public final class Node implements Closeable {
                 raft,
                 data.resolve("partitions"),
                 tables,
-                flusher,
+                payloadReaders,
                 checkpoints,
                 listener,
                 threads.blocking,

@@ -29,7 +29,10 @@ import org.jspecify.annotations.Nullable;
  * thread at a time.
  */
 final class AppendQueue {
-    private static final int ENTRIES_IN_FLIGHT_MAX = 8;
+    private static final int ENTRIES_IN_FLIGHT_MAX = 3;
+    /** Waiting bytes that are worth an entry of their own while another is under way. */
+    private static final int LARGE_ENTRY_BYTES = 256 << 10;
+
     private static final Duration RETRY_AFTER = Duration.ofMillis(20);
 
     private final Proposer proposer;
@@ -39,6 +42,7 @@ final class AppendQueue {
     private final LongSupplier clockMs;
     private final Deque<Waiting> waiting = new ArrayDeque<>();
     private int entriesInFlight;
+    private long bytesWaiting;
     private boolean proposing;
 
     /** Proposes and reports; completes exceptionally with a {@link Refusal} only. */
@@ -73,6 +77,7 @@ final class AppendQueue {
         CompletableFuture<AppendResult> result = new CompletableFuture<>();
         synchronized (this) {
             waiting.add(new Waiting(append, bytes, result));
+            bytesWaiting += bytes;
         }
         proposeWaiting();
         return result;
@@ -86,7 +91,7 @@ final class AppendQueue {
         while (true) {
             List<Waiting> entry;
             synchronized (this) {
-                if (proposing || waiting.isEmpty() || entriesInFlight >= ENTRIES_IN_FLIGHT_MAX) {
+                if (proposing || waiting.isEmpty() || !mayPropose()) {
                     return;
                 }
                 proposing = true;
@@ -112,6 +117,10 @@ final class AppendQueue {
         }
     }
 
+    private boolean mayPropose() {
+        return entriesInFlight == 0 || (entriesInFlight < ENTRIES_IN_FLIGHT_MAX && bytesWaiting >= LARGE_ENTRY_BYTES);
+    }
+
     private void finish(List<Waiting> entry, @Nullable PartitionReply answer, @Nullable Throwable failure) {
         synchronized (this) {
             entriesInFlight--;
@@ -127,6 +136,7 @@ final class AppendQueue {
             entry.add(next);
             bytes += next.bytes;
         }
+        bytesWaiting -= bytes;
         return entry;
     }
 

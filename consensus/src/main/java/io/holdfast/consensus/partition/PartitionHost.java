@@ -8,7 +8,6 @@ import io.holdfast.consensus.raft.RaftGroupHandle;
 import io.holdfast.consensus.raft.RaftHost;
 import io.holdfast.storage.log.DurableDirectory;
 import io.holdfast.storage.log.LogSettings;
-import io.holdfast.storage.log.SegmentFlusher;
 import io.holdfast.storage.state.StateTables;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -22,7 +21,7 @@ public final class PartitionHost {
     private final RaftHost raft;
     private final Path folder;
     private final StateTables tables;
-    private final SegmentFlusher flusher;
+    private final PayloadReaders payloadReaders;
     private final CheckpointSource source;
     private final GroupListener listener;
     private final Executor installer;
@@ -41,7 +40,7 @@ public final class PartitionHost {
             RaftHost raft,
             Path folder,
             StateTables tables,
-            SegmentFlusher flusher,
+            PayloadReaders payloadReaders,
             CheckpointSource source,
             GroupListener listener,
             Executor installer,
@@ -52,7 +51,7 @@ public final class PartitionHost {
         this.raft = raft;
         this.folder = folder;
         this.tables = tables;
-        this.flusher = flusher;
+        this.payloadReaders = payloadReaders;
         this.source = source;
         this.listener = listener;
         this.installer = installer;
@@ -75,7 +74,7 @@ public final class PartitionHost {
                 group,
                 paths,
                 new LogSettings(settings.segmentBytesMax()),
-                flusher,
+                payloadReaders,
                 tables,
                 source,
                 listener,

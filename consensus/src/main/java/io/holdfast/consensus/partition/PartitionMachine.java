@@ -25,7 +25,6 @@ import io.holdfast.storage.log.LogCheckpoint;
 import io.holdfast.storage.log.LogIdentity;
 import io.holdfast.storage.log.LogSettings;
 import io.holdfast.storage.log.PartitionLog;
-import io.holdfast.storage.log.SegmentFlusher;
 import io.holdfast.storage.state.StateTables;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -57,7 +56,7 @@ final class PartitionMachine extends GroupMachine {
     private final PartitionPaths paths;
     private final LogIdentity identity;
     private final LogSettings logSettings;
-    private final SegmentFlusher flusher;
+    private final PayloadReaders payloadReaders;
     private final CheckpointRows rows;
     private final CheckpointSource source;
     private final CheckpointTransfers transfers = new CheckpointTransfers();
@@ -74,7 +73,7 @@ final class PartitionMachine extends GroupMachine {
             GroupId group,
             PartitionPaths paths,
             LogSettings logSettings,
-            SegmentFlusher flusher,
+            PayloadReaders payloadReaders,
             StateTables tables,
             CheckpointSource source,
             GroupListener listener,
@@ -83,7 +82,7 @@ final class PartitionMachine extends GroupMachine {
         this.paths = paths;
         this.identity = new LogIdentity(group.topicId(), group.partition());
         this.logSettings = logSettings;
-        this.flusher = flusher;
+        this.payloadReaders = payloadReaders;
         this.rows = new CheckpointRows(tables, group);
         this.source = source;
     }
@@ -143,7 +142,7 @@ final class PartitionMachine extends GroupMachine {
     }
 
     private PartitionLog open(String folder, LogCheckpoint checkpoint, List<FrameId> required) throws IOException {
-        return PartitionLog.open(paths.log(folder), identity, logSettings, flusher, checkpoint, required);
+        return PartitionLog.open(paths.log(folder), identity, logSettings, checkpoint, required);
     }
 
     @Override
@@ -208,7 +207,7 @@ final class PartitionMachine extends GroupMachine {
         }
         // Ratis interrupts the threads that call this when a leader steps down.
         CompletableFuture<ByteString> result = new CompletableFuture<>();
-        flusher.execute(() -> {
+        payloadReaders.execute(() -> {
             replacing.readLock().lock();
             try {
                 result.complete(RaftBytes.of(log().readPayload(id)));
@@ -392,7 +391,7 @@ final class PartitionMachine extends GroupMachine {
         replacing.writeLock().lock();
         try {
             PartitionLog old = log();
-            old.flush().join();
+            old.flush();
             paths.moveCopyTo(folder);
             DurableDirectory.force(paths.root());
             PartitionLog fresh = open(folder, CheckpointRows.toLog(checkpoint), List.of());
@@ -413,7 +412,7 @@ final class PartitionMachine extends GroupMachine {
             written.add(to.write(id, from.readPayload(id)));
         }
         try {
-            CompletableFuture.allOf(written.toArray(CompletableFuture[]::new)).join();
+            written.forEach(CompletableFuture::join);
         } catch (CompletionException e) {
             throw new IOException("frames could not be moved", e.getCause());
         }

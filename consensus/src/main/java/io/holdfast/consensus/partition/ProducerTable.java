@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
  * ever lost by a replicated eviction, never guessed.
  */
 final class ProducerTable {
-    /** Batches remembered per producer, to answer duplicates with their first offset. */
-    static final int RECENT_BATCHES = 8;
+    /** Batches remembered per producer, to answer duplicates with their first offset: as many as clients have under way. */
+    static final int RECENT_BATCHES = 64;
 
     enum Verdict {
         APPEND,

@@ -28,7 +28,7 @@ public record NodeConfig(
         RaftSettings raft,
         Duration checkpointInterval,
         long segmentBytesMax,
-        int flusherThreads,
+        int payloadReaderThreads,
         long diskFreeBytesMin,
         Limits limits,
         ProducerLimits producers,
@@ -85,7 +85,7 @@ public record NodeConfig(
                 raft,
                 read.duration(Setting.RAFT_CHECKPOINT_INTERVAL),
                 read.size(Setting.STORAGE_SEGMENT_SIZE, 64 << 10, 1 << 30),
-                read.integer(Setting.STORAGE_FLUSHER_THREADS, 1, 1024),
+                read.integer(Setting.STORAGE_READER_THREADS, 1, 1024),
                 read.longSize(Setting.STORAGE_DISK_FREE_MIN),
                 new Limits(
                         recordBytes,

@@ -22,7 +22,7 @@ public enum Setting {
     RAFT_LOG_SEGMENT_SIZE("raft.log-segment-size", "1MiB"),
     RAFT_LOG_ENTRIES_KEPT("raft.log-entries-kept", "10000"),
     STORAGE_SEGMENT_SIZE("storage.segment-size", "128MiB"),
-    STORAGE_FLUSHER_THREADS("storage.flusher-threads", "8"),
+    STORAGE_READER_THREADS("storage.payload-reader-threads", "4"),
     STORAGE_DISK_FREE_MIN("storage.disk-free-min", "256MiB"),
     LIMITS_RECORD_SIZE("limits.record-size", "1MiB"),
     LIMITS_BATCH_SIZE("limits.batch-size", "2MiB"),

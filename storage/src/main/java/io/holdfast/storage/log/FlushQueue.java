@@ -6,27 +6,27 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Group commit of one log: whatever was written while a flush was under way shares the next one.
+ * Group commit of one log. The thread that waits for a write flushes it, and with it everything that was written before
+ * the flush began; what is written meanwhile shares the next one. No other thread has to be woken for it.
  *
  * <p>A failed flush is final: what it covered may or may not be on disk and the kernel will not say again, so every
  * later write fails with the first error until the process is replaced.
  */
 final class FlushQueue {
-    private final SegmentFlusher flusher;
+    /** Held while flushing. */
+    private final Object flushing = new Object();
+    /** Guards {@code waiting}. */
     private final Object lock = new Object();
-    private List<Waiter> waiting = new ArrayList<>();
-    private boolean running;
+
+    private List<Written> waiting = new ArrayList<>();
     private volatile @Nullable IOException failure;
     private volatile long flushes;
-
-    private record Waiter(Segment segment, CompletableFuture<Void> done) {}
-
-    FlushQueue(SegmentFlusher flusher) {
-        this.flusher = flusher;
-    }
 
     long flushes() {
         return flushes;
@@ -39,50 +39,82 @@ final class FlushQueue {
         }
     }
 
-    /** Completes when all that was written to the segment so far is on disk. */
+    /**
+     * Complete once all that was written to the segment so far is on disk, which is seen to by whoever waits for it: by
+     * {@code get} or {@code join}, of this or of a later one. It does not complete if nobody does.
+     */
     CompletableFuture<Void> flushed(Segment segment) {
-        CompletableFuture<Void> done = new CompletableFuture<>();
-        boolean start;
+        Written written = new Written(segment);
         synchronized (lock) {
-            waiting.add(new Waiter(segment, done));
-            start = !running;
-            running = true;
+            waiting.add(written);
         }
-        if (start) {
-            flusher.execute(this::run);
-        }
-        return done;
+        return written;
     }
 
-    private void run() {
-        while (true) {
-            List<Waiter> batch;
-            synchronized (lock) {
-                if (waiting.isEmpty()) {
-                    running = false;
-                    return;
-                }
-                batch = waiting;
-                waiting = new ArrayList<>();
+    private final class Written extends CompletableFuture<Void> {
+        private final Segment segment;
+
+        Written(Segment segment) {
+            this.segment = segment;
+        }
+
+        @Override
+        public Void get() throws InterruptedException, ExecutionException {
+            flushUntilDone();
+            return super.get();
+        }
+
+        @Override
+        public Void get(long timeout, TimeUnit unit) throws InterruptedException, ExecutionException, TimeoutException {
+            flushUntilDone();
+            return super.get(timeout, unit);
+        }
+
+        @Override
+        public Void join() {
+            flushUntilDone();
+            return super.join();
+        }
+
+        private void flushUntilDone() {
+            if (isDone()) {
+                return;
             }
-            flush(batch);
+            // An interrupt in the middle of a flush would close the file; whoever sent it must wait.
+            boolean interrupted = Thread.interrupted();
+            try {
+                synchronized (flushing) {
+                    if (!isDone()) {
+                        flushWaiting();
+                    }
+                }
+            } finally {
+                if (interrupted) {
+                    Thread.currentThread().interrupt();
+                }
+            }
         }
     }
 
-    private void flush(List<Waiter> batch) {
+    private void flushWaiting() {
+        List<Written> batch;
+        synchronized (lock) {
+            batch = waiting;
+            waiting = new ArrayList<>();
+        }
         try {
             checkUsable();
             Set<Segment> segments = new LinkedHashSet<>();
-            batch.forEach(waiter -> segments.add(waiter.segment));
+            batch.forEach(written -> segments.add(written.segment));
             for (Segment segment : segments) {
                 segment.force();
                 flushes++;
             }
         } catch (IOException e) {
             failure = failure == null ? e : failure;
-            batch.forEach(waiter -> waiter.done.completeExceptionally(e));
+            batch.forEach(written -> written.completeExceptionally(e));
             return;
         }
-        batch.forEach(waiter -> waiter.done.complete(null));
+        batch.forEach(written -> written.complete(null));
     }
 }

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentNavigableMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import org.jspecify.annotations.Nullable;
@@ -49,13 +50,12 @@ public final class PartitionLog implements Closeable {
             Path directory,
             LogIdentity identity,
             LogSettings settings,
-            SegmentFlusher flusher,
             LogCheckpoint checkpoint,
             List<Segment> segments) {
         this.directory = directory;
         this.identity = identity;
         this.settings = settings;
-        this.flushes = new FlushQueue(flusher);
+        this.flushes = new FlushQueue();
         this.segments = List.copyOf(segments);
         this.checkpointed = checkpoint;
         this.startOffset = checkpoint.startOffset();
@@ -72,7 +72,6 @@ public final class PartitionLog implements Closeable {
             Path directory,
             LogIdentity identity,
             LogSettings settings,
-            SegmentFlusher flusher,
             LogCheckpoint checkpoint,
             Collection<FrameId> required)
             throws IOException {
@@ -84,7 +83,7 @@ public final class PartitionLog implements Closeable {
         }
         LogRecovery recovery = new LogRecovery(directory, identity, checkpoint, required);
         recovery.run();
-        PartitionLog log = new PartitionLog(directory, identity, settings, flusher, checkpoint, recovery.segments());
+        PartitionLog log = new PartitionLog(directory, identity, settings, checkpoint, recovery.segments());
         recovery.pending().forEach(frame -> log.pending.put(frame.id().index(), frame));
         return log;
     }
@@ -95,7 +94,8 @@ public final class PartitionLog implements Closeable {
      * Appends the payload of a Raft entry.
      *
      * @param payload one or more whole batches back to back; kept, not copied, until the entry is applied
-     * @return completes when the bytes are on disk; fails if they may not be, and then so does every later write
+     * @return done when the bytes are on disk; they are flushed by whoever calls its {@code get} or {@code join} first,
+     *     with all that was written before. Fails if they may not be on disk, and then so does every later write
      */
     public CompletableFuture<Void> write(FrameId id, ByteBuffer payload) {
         // An interrupt in the middle of a write would close the file; whoever sent it must wait.
@@ -148,10 +148,16 @@ public final class PartitionLog implements Closeable {
                 .toList();
     }
 
-    /** Completes when everything written so far is on disk. */
-    public CompletableFuture<Void> flush() {
+    /** Returns when everything written so far is on disk. */
+    public void flush() throws IOException {
         List<Segment> all = segments;
-        return all.isEmpty() ? CompletableFuture.completedFuture(null) : flushes.flushed(all.get(all.size() - 1));
+        if (!all.isEmpty()) {
+            try {
+                flushes.flushed(all.get(all.size() - 1)).join();
+            } catch (CompletionException e) {
+                throw new IOException("the log cannot be flushed", e.getCause());
+            }
+        }
     }
 
     /** The payload of a Raft entry if it is still in memory, which it is until it is applied; else null. */

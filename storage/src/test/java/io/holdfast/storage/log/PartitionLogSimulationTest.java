@@ -26,16 +26,14 @@ class PartitionLogSimulationTest {
 
     @Test
     void shouldMatchTheModelOverCrashes() throws Exception {
-        try (SegmentFlusher flusher = new SegmentFlusher(2)) {
-            for (long seed = SEED; seed < SEED + SEEDS; seed++) {
-                Path directory = root.resolve("seed-" + seed);
-                try {
-                    new Run(seed, directory, flusher).run(300);
-                } catch (Throwable t) {
-                    throw new AssertionError("seed " + seed + " (replay with -Dholdfast.seed=" + seed + ")", t);
-                }
-                delete(directory);
+        for (long seed = SEED; seed < SEED + SEEDS; seed++) {
+            Path directory = root.resolve("seed-" + seed);
+            try {
+                new Run(seed, directory).run(300);
+            } catch (Throwable t) {
+                throw new AssertionError("seed " + seed + " (replay with -Dholdfast.seed=" + seed + ")", t);
             }
+            delete(directory);
         }
     }
 
@@ -50,7 +48,6 @@ class PartitionLogSimulationTest {
     private static final class Run {
         private final Random random;
         private final Path directory;
-        private final SegmentFlusher flusher;
         private final LogSettings settings;
         private PartitionLog log;
         private LogCheckpoint checkpoint = LogCheckpoint.EMPTY;
@@ -67,17 +64,16 @@ class PartitionLogSimulationTest {
 
         private record Entry(FrameId id, ByteBuffer batch, List<String> values, boolean accepted) {}
 
-        Run(long seed, Path directory, SegmentFlusher flusher) throws Exception {
+        Run(long seed, Path directory) throws Exception {
             this.random = new Random(seed);
             this.directory = directory;
-            this.flusher = flusher;
             this.settings = new LogSettings(300 + random.nextInt(3000));
             this.log = open();
         }
 
         private PartitionLog open() throws Exception {
             List<FrameId> required = entries.values().stream().map(Entry::id).toList();
-            return PartitionLog.open(directory, new LogIdentity(1, 1), settings, flusher, checkpoint, required);
+            return PartitionLog.open(directory, new LogIdentity(1, 1), settings, checkpoint, required);
         }
 
         void run(int steps) throws Exception {

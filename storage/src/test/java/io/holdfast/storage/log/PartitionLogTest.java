@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,15 +24,26 @@ class PartitionLogTest {
     @TempDir
     Path directory;
 
-    private final SegmentFlusher flusher = new SegmentFlusher(2);
     private final List<PartitionLog> opened = new ArrayList<>();
 
     @AfterEach
     void close() throws IOException {
-        flusher.close();
         for (PartitionLog log : opened) {
             log.close();
         }
+    }
+
+    @Test
+    void shouldFlushForTheOneThatWaitsAllThatWasWrittenBefore() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        CompletableFuture<Void> first = log.write(new FrameId(1, 1), Batches.of("a"));
+        CompletableFuture<Void> second = log.write(new FrameId(2, 1), Batches.of("b"));
+        assertThat(first).as("nobody has waited for it yet").isNotDone();
+
+        second.join();
+
+        assertThat(first).isCompleted();
+        assertThat(log.flushes()).as("one flush for both").isEqualTo(1);
     }
 
     @Test
@@ -229,7 +241,7 @@ class PartitionLogTest {
         LogCheckpoint checkpoint = log.checkpoint();
 
         assertThatThrownBy(() -> PartitionLog.open(
-                        directory.resolve("log"), new LogIdentity(7, 4), SMALL, flusher, checkpoint, List.of()))
+                        directory.resolve("log"), new LogIdentity(7, 4), SMALL, checkpoint, List.of()))
                 .isInstanceOf(DamagedLogException.class)
                 .hasMessageContaining("7/3");
     }
@@ -250,8 +262,7 @@ class PartitionLogTest {
     }
 
     private PartitionLog open(LogCheckpoint checkpoint, FrameId... required) throws IOException {
-        PartitionLog log =
-                PartitionLog.open(directory.resolve("log"), IDENTITY, SMALL, flusher, checkpoint, List.of(required));
+        PartitionLog log = PartitionLog.open(directory.resolve("log"), IDENTITY, SMALL, checkpoint, List.of(required));
         opened.add(log);
         return log;
     }

@@ -1,4 +1,4 @@
-package io.holdfast.storage.log;
+package io.holdfast.consensus.partition;
 
 import java.io.Closeable;
 import java.util.concurrent.ExecutorService;
@@ -6,22 +6,22 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** The threads that wait for the disk on behalf of all logs of a node: a log needs one only while it has unflushed bytes. */
-public final class SegmentFlusher implements Closeable {
+/** The threads that read from disk what followers lack and memory no longer has, for all partitions of a node. */
+public final class PayloadReaders implements Closeable {
     private static final long CLOSE_TIMEOUT_SECONDS = 10;
 
     private final ExecutorService threads;
 
-    public SegmentFlusher(int threadCount) {
+    public PayloadReaders(int threadCount) {
         AtomicInteger number = new AtomicInteger();
         threads = Executors.newFixedThreadPool(threadCount, task -> {
-            Thread thread = new Thread(task, "flusher-" + number.incrementAndGet());
+            Thread thread = new Thread(task, "payload-reader-" + number.incrementAndGet());
             thread.setDaemon(true);
             return thread;
         });
     }
 
-    /** Runs what waits for the disk. These threads are never interrupted, which would close the files they use. */
+    /** Runs a read. These threads are never interrupted, which would close the files they use. */
     public void execute(Runnable task) {
         threads.execute(task);
     }
