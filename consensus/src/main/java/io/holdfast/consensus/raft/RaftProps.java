@@ -55,6 +55,8 @@ final class RaftProps {
         Log.Appender.setRetryPolicy(p, "10ms,20, 100ms,1000000000");
         // An entry enters the Raft log only when its batches are on disk: recovery relies on it.
         Log.StateMachineData.setSync(p, true);
+        // Off, an append runs on the thread that received it; on, it crosses two more threads, in the same order.
+        Log.setAppendEntriesComposeEnabled(p, false);
         // "Caching" means that the state machine keeps the payload and Ratis' own cache does not: else that cache,
         // bounded by the size of the headers, would hold gigabytes of batches.
         Log.StateMachineData.setCachingEnabled(p, true);
