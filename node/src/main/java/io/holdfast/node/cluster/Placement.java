@@ -17,7 +17,7 @@ final class Placement {
 
     /**
      * Each partition gets {@code replicas} different nodes, from as many racks as there are, those with the fewest
-     * replicas first.
+     * replicas first. The first of them is the one that should lead: the one that leads least.
      *
      * @param existing all assignments there are already
      * @throws IllegalArgumentException if there are fewer nodes than replicas
@@ -29,29 +29,42 @@ final class Placement {
                     "ask for at most " + nodes.size() + " replicas, or start more nodes: so many have joined so far");
         }
         Map<Integer, Integer> load = new HashMap<>();
+        Map<Integer, Integer> leads = new HashMap<>();
         for (PartitionAssignment assignment : existing) {
-            assignment.getReplicaNodesList().forEach(node -> load.merge(node, 1, Integer::sum));
+            count(assignment.getReplicaNodesList(), load, leads);
         }
-        List<PartitionAssignment> placed = new ArrayList<>();
+        Comparator<NodeRow> byLeads = Comparator.comparingInt((NodeRow n) -> leads.getOrDefault(n.getNodeId(), 0));
+        Comparator<NodeRow> byLoad = Comparator.comparingInt((NodeRow n) -> load.getOrDefault(n.getNodeId(), 0));
+        List<List<Integer>> placed = new ArrayList<>();
         for (int p = 0; p < partitions; p++) {
-            int turn = p;
             List<NodeRow> candidates = new ArrayList<>(nodes);
-            candidates.sort(Comparator.comparingInt((NodeRow n) -> load.getOrDefault(n.getNodeId(), 0))
-                    .thenComparingInt(n -> Math.floorMod(n.getNodeId() - turn, 1 << 20)));
-            PartitionAssignment.Builder assignment = PartitionAssignment.newBuilder();
+            candidates.sort(byLoad.thenComparing(byLeads).thenComparingInt(NodeRow::getNodeId));
+            List<NodeRow> chosen = new ArrayList<>();
             Set<String> racks = new HashSet<>();
-            while (assignment.getReplicaNodesCount() < replicas) {
-                NodeRow chosen = candidates.stream()
+            while (chosen.size() < replicas) {
+                NodeRow next = candidates.stream()
                         .filter(n -> n.getRack().isEmpty() || !racks.contains(n.getRack()))
                         .findFirst()
                         .orElse(candidates.get(0));
-                candidates.remove(chosen);
-                racks.add(chosen.getRack());
-                assignment.addReplicaNodes(chosen.getNodeId());
-                load.merge(chosen.getNodeId(), 1, Integer::sum);
+                candidates.remove(next);
+                racks.add(next.getRack());
+                chosen.add(next);
             }
-            placed.add(assignment.build());
+            chosen.sort(byLeads.thenComparing(byLoad).thenComparingInt(NodeRow::getNodeId));
+            List<Integer> ids =
+                    new ArrayList<>(chosen.stream().map(NodeRow::getNodeId).toList());
+            count(ids, load, leads);
+            placed.add(ids);
         }
-        return placed;
+        LeaderBalance.even(placed, leads);
+        return placed.stream()
+                .map(ids ->
+                        PartitionAssignment.newBuilder().addAllReplicaNodes(ids).build())
+                .toList();
+    }
+
+    private static void count(List<Integer> replicas, Map<Integer, Integer> load, Map<Integer, Integer> leads) {
+        leads.merge(replicas.get(0), 1, Integer::sum);
+        replicas.forEach(node -> load.merge(node, 1, Integer::sum));
     }
 }

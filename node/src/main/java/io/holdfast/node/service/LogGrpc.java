@@ -327,7 +327,7 @@ public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
     @Override
     public StreamObserver<PublishStreamRequest> publishStream(StreamObserver<PublishStreamResponse> to) {
         return new PublishStreamCall(
-                (ServerCallStreamObserver<PublishStreamResponse>) to, state, appends, headers, metrics, executor);
+                (ServerCallStreamObserver<PublishStreamResponse>) to, state, appends, headers, metrics);
     }
 
     @Override

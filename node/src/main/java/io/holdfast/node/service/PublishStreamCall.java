@@ -13,50 +13,66 @@ import io.holdfast.v1.PublishStreamResponse;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executor;
 
 /**
- * One PublishStream. Requests are taken in order and at most {@link #IN_FLIGHT_MAX} are unanswered at any time; a client
- * that does not take its answers is not read from either, so that it costs a bounded amount of memory.
+ * One PublishStream. Requests are taken in order, and no more of them while {@link #REQUESTS_MAX} or {@link #BYTES_MAX}
+ * are unanswered: a client that does not take its answers is not read from either, so that it costs a bounded amount of
+ * memory.
  */
 final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
-    private static final int IN_FLIGHT_MAX = 64;
+    private static final int REQUESTS_MAX = 1024;
+    private static final long BYTES_MAX = 8 << 20;
+    private static final int REQUESTED_MAX = 16;
 
     private final ServerCallStreamObserver<PublishStreamResponse> to;
     private final ClusterState state;
     private final Appends appends;
     private final Headers headers;
     private final NodeMetrics metrics;
-    private final Executor executor;
-    private final Deque<PublishStreamResponse> answers = new ArrayDeque<>();
+    private final Deque<Answer> answers = new ArrayDeque<>();
     private int unanswered;
+    private long unansweredBytes;
+    /** Requests asked for that have not come yet. */
+    private int requested;
+
     private boolean halfClosed;
     private boolean closed;
+
+    private record Answer(PublishStreamResponse response, int requestBytes) {}
 
     PublishStreamCall(
             ServerCallStreamObserver<PublishStreamResponse> to,
             ClusterState state,
             Appends appends,
             Headers headers,
-            NodeMetrics metrics,
-            Executor executor) {
+            NodeMetrics metrics) {
         this.to = to;
         this.state = state;
         this.appends = appends;
         this.headers = headers;
         this.metrics = metrics;
-        this.executor = executor;
         metrics.publishStreams.inc();
         to.disableAutoRequest();
         to.setOnReadyHandler(this::send);
         to.setOnCancelHandler(this::close);
-        to.request(IN_FLIGHT_MAX);
+        requestMore();
+    }
+
+    private synchronized void requestMore() {
+        boolean room = unanswered < REQUESTS_MAX && unansweredBytes < BYTES_MAX;
+        if (!closed && !halfClosed && room && requested <= REQUESTED_MAX / 2) {
+            to.request(REQUESTED_MAX - requested);
+            requested = REQUESTED_MAX;
+        }
     }
 
     @Override
     public void onNext(PublishStreamRequest request) {
+        int bytes = request.getBatch().size();
         synchronized (this) {
+            requested--;
             unanswered++;
+            unansweredBytes += bytes;
         }
         GroupId[] group = new GroupId[1];
         CompletableFuture<AppendResult> result;
@@ -80,10 +96,11 @@ final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
                 answer.setError(Errors.item(failure));
             }
             synchronized (this) {
-                answers.add(answer.build());
+                answers.add(new Answer(answer.build(), bytes));
             }
-            executor.execute(this::send);
+            send(); // on the apply thread: it only hands the answer to the connection
         });
+        requestMore();
     }
 
     private BatchStored stored(GroupId group, AppendResult result) {
@@ -100,17 +117,16 @@ final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
     }
 
     private synchronized void send() {
-        int sent = 0;
         while (!closed && to.isReady() && !answers.isEmpty()) {
-            to.onNext(answers.remove());
+            Answer answer = answers.remove();
+            to.onNext(answer.response);
             unanswered--;
-            sent++;
+            unansweredBytes -= answer.requestBytes;
         }
         if (closed) {
             answers.clear();
-        } else if (sent > 0 && !halfClosed) {
-            to.request(sent);
         }
+        requestMore();
         if (halfClosed && unanswered == 0 && !closed) {
             close();
             to.onCompleted();

@@ -8,6 +8,7 @@ import io.holdfast.internal.v1.PartitionAssignment;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.IntSummaryStatistics;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -26,18 +27,35 @@ class PlacementTest {
             List<PartitionAssignment> placed = Placement.place(nodes, List.of(), partitions, replicas);
 
             Map<Integer, Integer> load = new HashMap<>();
+            Map<Integer, Integer> leads = new HashMap<>();
             for (PartitionAssignment assignment : placed) {
                 assertThat(assignment.getReplicaNodesList()).hasSize(replicas).doesNotHaveDuplicates();
                 assignment.getReplicaNodesList().forEach(n -> load.merge(n, 1, Integer::sum));
+                leads.merge(assignment.getReplicaNodes(0), 1, Integer::sum);
             }
-            int most = load.values().stream().mapToInt(i -> i).max().orElse(0);
-            int least = nodes.stream()
-                    .mapToInt(n -> load.getOrDefault(n.getNodeId(), 0))
-                    .min()
-                    .orElse(0);
-            assertThat(most - least).isLessThanOrEqualTo(1);
+            assertThat(spread(nodes, load)).as("replicas").isLessThanOrEqualTo(1);
+            assertThat(spread(nodes, leads)).as("leaders").isLessThanOrEqualTo(1);
             assertThat(Placement.place(nodes, List.of(), partitions, replicas)).isEqualTo(placed);
         }
+    }
+
+    private static int spread(List<NodeRow> nodes, Map<Integer, Integer> counts) {
+        IntSummaryStatistics statistics = nodes.stream()
+                .mapToInt(n -> counts.getOrDefault(n.getNodeId(), 0))
+                .summaryStatistics();
+        return statistics.getMax() - statistics.getMin();
+    }
+
+    @Test
+    void shouldGoOnEvenlyFromWhatIsThere() {
+        List<NodeRow> nodes = nodes(3, 1);
+        List<PartitionAssignment> all = new ArrayList<>();
+        for (int topic = 0; topic < 30; topic++) {
+            all.addAll(Placement.place(nodes, all, 1, 3)); // many topics of one partition: not all led by one node
+        }
+        Map<Integer, Integer> leads = new HashMap<>();
+        all.forEach(assignment -> leads.merge(assignment.getReplicaNodes(0), 1, Integer::sum));
+        assertThat(spread(nodes, leads)).isLessThanOrEqualTo(1);
     }
 
     @Test
