@@ -16,6 +16,8 @@ final class JvmOptions {
                 "-XX:MaxDirectMemorySize=1g",
                 "-XX:+UseG1GC",
                 "-XX:MaxGCPauseMillis=50",
+                // A batch of a megabyte is an ordinary object then, not a humongous one.
+                "-XX:G1HeapRegionSize=4m",
                 "-XX:+ExitOnOutOfMemoryError",
                 // Ours, also where a test brings another one along.
                 "-Dlogback.configurationFile=holdfast-logback.xml"));
