@@ -136,6 +136,7 @@ public final class Node implements Closeable {
                 threads.blocking,
                 node -> apiAddress(state, node),
                 System::currentTimeMillis,
+                threads.timer,
                 new PartitionSettings(
                         config.segmentBytesMax(),
                         Math.min(1 << 20, config.limits().batchBytesMax()),

@@ -36,6 +36,7 @@ final class AppendQueue {
     private static final Duration RETRY_AFTER = Duration.ofMillis(20);
 
     private final Proposer proposer;
+    private final EntryPacing pacing;
     private final int entryBytesMax;
     private final ByteBudget partitionBudget;
     private final ByteBudget nodeBudget;
@@ -44,6 +45,7 @@ final class AppendQueue {
     private int entriesInFlight;
     private long bytesWaiting;
     private boolean proposing;
+    private boolean awaitsTurn;
 
     /** Proposes and reports; completes exceptionally with a {@link Refusal} only. */
     interface Proposer {
@@ -54,11 +56,13 @@ final class AppendQueue {
 
     AppendQueue(
             Proposer proposer,
+            EntryPacing pacing,
             int entryBytesMax,
             ByteBudget partitionBudget,
             ByteBudget nodeBudget,
             LongSupplier clockMs) {
         this.proposer = proposer;
+        this.pacing = pacing;
         this.entryBytesMax = entryBytesMax;
         this.partitionBudget = partitionBudget;
         this.nodeBudget = nodeBudget;
@@ -87,13 +91,31 @@ final class AppendQueue {
         return CompletableFuture.failedFuture(Refusal.later(ErrorReason.ERROR_REASON_OVERLOADED, message, RETRY_AFTER));
     }
 
-    private void proposeWaiting() {
+    private void takeTurn() {
+        synchronized (this) {
+            awaitsTurn = false;
+        }
+        if (!proposeWaiting()) {
+            pacing.passTurn();
+        }
+    }
+
+    /** Proposes as much as it may; false if that was nothing. */
+    private boolean proposeWaiting() {
+        boolean proposed = false;
         while (true) {
             List<Waiting> entry;
+            EntryPacing.Permit permit;
             synchronized (this) {
-                if (proposing || waiting.isEmpty() || !mayPropose()) {
-                    return;
+                if (proposing || awaitsTurn || waiting.isEmpty() || !mayPropose()) {
+                    return proposed;
                 }
+                permit = pacing.tryAcquire(this::takeTurn);
+                if (permit == null) {
+                    awaitsTurn = true;
+                    return true; // its turn comes
+                }
+                proposed = true;
                 proposing = true;
                 entriesInFlight++;
                 entry = takeEntry();
@@ -108,9 +130,11 @@ final class AppendQueue {
             }
             if (reply.isDone()) { // refused at once; a loop, lest a long queue become a deep stack
                 reply.whenComplete((answer, failure) -> finish(entry, answer, failure));
+                pacing.releaseUnused(permit);
             } else {
                 reply.whenComplete((answer, failure) -> {
                     finish(entry, answer, failure);
+                    pacing.release(permit);
                     proposeWaiting();
                 });
             }

@@ -13,11 +13,16 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import java.util.function.IntFunction;
 import java.util.function.LongSupplier;
 
 /** Opens, closes and deletes the partition replicas of a node; holds what they share. */
 public final class PartitionHost {
+    /** Raft entries of all partitions under way at a time, on a small machine. */
+    private static final int ENTRIES_MIN = 3;
+
     private final RaftHost raft;
     private final Path folder;
     private final StateTables tables;
@@ -29,12 +34,14 @@ public final class PartitionHost {
     private final LongSupplier clockMs;
     private final PartitionSettings settings;
     private final ByteBudget nodeBudget;
+    private final EntryPacing pacing;
 
     /**
      * @param folder of all partitions' logs
      * @param source where far-behind replicas copy from
      * @param installer runs the copying; blocks
      * @param addressOf API address of a node, for hints; empty if not known
+     * @param timer for what may not wait for the others any longer; never blocked for long
      */
     public PartitionHost(
             RaftHost raft,
@@ -46,6 +53,7 @@ public final class PartitionHost {
             Executor installer,
             IntFunction<String> addressOf,
             LongSupplier clockMs,
+            ScheduledExecutorService timer,
             PartitionSettings settings)
             throws IOException {
         this.raft = raft;
@@ -59,6 +67,10 @@ public final class PartitionHost {
         this.clockMs = clockMs;
         this.settings = settings;
         this.nodeBudget = new ByteBudget(settings.nodeBytesInFlightMax());
+        this.pacing = new EntryPacing(
+                Math.max(ENTRIES_MIN, Runtime.getRuntime().availableProcessors() * 3 / 2),
+                System::nanoTime,
+                (task, delayNanos) -> timer.schedule(task, delayNanos, TimeUnit.NANOSECONDS));
         DurableDirectory.create(folder);
     }
 
@@ -85,6 +97,7 @@ public final class PartitionHost {
                 machine,
                 addressOf,
                 clockMs,
+                pacing,
                 settings.entryBytesMax(),
                 new ByteBudget(settings.partitionBytesInFlightMax()),
                 nodeBudget);

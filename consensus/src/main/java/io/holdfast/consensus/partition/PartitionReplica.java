@@ -41,6 +41,7 @@ public final class PartitionReplica {
             PartitionMachine machine,
             IntFunction<String> addressOf,
             LongSupplier clockMs,
+            EntryPacing pacing,
             int entryBytesMax,
             ByteBudget partitionBudget,
             ByteBudget nodeBudget) {
@@ -48,7 +49,7 @@ public final class PartitionReplica {
         this.machine = machine;
         this.addressOf = addressOf;
         this.clockMs = clockMs;
-        this.appends = new AppendQueue(this::propose, entryBytesMax, partitionBudget, nodeBudget, clockMs);
+        this.appends = new AppendQueue(this::propose, pacing, entryBytesMax, partitionBudget, nodeBudget, clockMs);
         this.barriers = new ReadBarriers(group);
     }
 

@@ -22,7 +22,9 @@ import java.util.concurrent.CompletableFuture;
 final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
     private static final int REQUESTS_MAX = 1024;
     private static final long BYTES_MAX = 8 << 20;
-    private static final int REQUESTED_MAX = 16;
+    private static final int ASKED_FOR_BYTES = 4 << 20;
+    private static final int ASKED_FOR_MIN = 4;
+    private static final int ASKED_FOR_MAX = 64;
 
     private final ServerCallStreamObserver<PublishStreamResponse> to;
     private final ClusterState state;
@@ -33,7 +35,9 @@ final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
     private int unanswered;
     private long unansweredBytes;
     /** Requests asked for that have not come yet. */
-    private int requested;
+    private int askedFor;
+    /** How many to ask for at a time: as many as {@link #ASKED_FOR_BYTES} hold of the size that came last. */
+    private int askedForAtOnce = ASKED_FOR_MIN;
 
     private boolean halfClosed;
     private boolean closed;
@@ -60,9 +64,9 @@ final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
 
     private synchronized void requestMore() {
         boolean room = unanswered < REQUESTS_MAX && unansweredBytes < BYTES_MAX;
-        if (!closed && !halfClosed && room && requested <= REQUESTED_MAX / 2) {
-            to.request(REQUESTED_MAX - requested);
-            requested = REQUESTED_MAX;
+        if (!closed && !halfClosed && room && askedFor <= askedForAtOnce / 2) {
+            to.request(askedForAtOnce - askedFor);
+            askedFor = askedForAtOnce;
         }
     }
 
@@ -70,7 +74,8 @@ final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
     public void onNext(PublishStreamRequest request) {
         int bytes = request.getBatch().size();
         synchronized (this) {
-            requested--;
+            askedFor--;
+            askedForAtOnce = Math.max(ASKED_FOR_MIN, Math.min(ASKED_FOR_MAX, ASKED_FOR_BYTES / Math.max(1, bytes)));
             unanswered++;
             unansweredBytes += bytes;
         }
