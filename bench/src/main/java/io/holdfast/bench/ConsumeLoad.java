@@ -4,7 +4,7 @@ import io.holdfast.bench.LoadResult.Interval;
 import java.time.Duration;
 import java.util.function.Consumer;
 
-/** Reads what is in a topic, from its start, as fast as one consumer can. */
+/** Reads what is in a topic, from its start, as fast as one consumer can. Without a warm-up it counts from the first records on. */
 public final class ConsumeLoad {
     private static final Duration POLL = Duration.ofMillis(200);
     private static final int POLLS_EMPTY_MAX = 25;
@@ -32,7 +32,7 @@ public final class ConsumeLoad {
                     meter.end(); // the time spent on finding that there is no more is nobody's speed
                     return meter.result();
                 }
-                if (!counting && now >= warm) {
+                if (!counting && got > 0 && now >= warm) {
                     meter.begin();
                     counting = true;
                 }

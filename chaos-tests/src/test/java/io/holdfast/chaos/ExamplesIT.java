@@ -12,8 +12,10 @@ import io.grpc.reflection.v1.ServerReflectionGrpc;
 import io.grpc.reflection.v1.ServerReflectionRequest;
 import io.grpc.reflection.v1.ServerReflectionResponse;
 import io.grpc.stub.StreamObserver;
+import io.holdfast.cli.Main;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -66,6 +68,39 @@ class ExamplesIT {
 
         assertThat(hello.code).as(hello.text).isZero();
         assertThat(hello.text.lines()).hasSize(10).first().isEqualTo("0 greeting hello 0");
+    }
+
+    @Test
+    void shouldMeasureARunningClusterFromTheCommandLine() throws Exception {
+        String address = cluster.node(1).address();
+        Path json = stubs.resolve("e2e.json");
+        Path plot = stubs.resolve("e2e.svg");
+        int exit = Main.execute(
+                "bench",
+                "e2e",
+                "-a",
+                address,
+                "-t",
+                "measured",
+                "--rate",
+                "200",
+                "--warm-up",
+                "1",
+                "-s",
+                "2",
+                "--json",
+                json.toString(),
+                "--plot",
+                plot.toString());
+        assertThat(exit).isZero();
+        assertThat(Files.readString(json)).contains("\"records\" : 400").contains("\"endToEnd\"");
+        assertThat(Files.readString(plot)).contains("<svg");
+
+        assertThat(Main.execute("bench", "consume", "-a", address, "-t", "measured", "--warm-up", "0", "-s", "2"))
+                .isZero();
+        assertThat(Main.execute("bench", "produce", "-a", address, "--record-size", "4"))
+                .as("too small a record")
+                .isEqualTo(2);
     }
 
     @Test

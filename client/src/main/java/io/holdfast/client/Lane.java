@@ -93,6 +93,9 @@ final class Lane {
             }
             recovering = false;
         }
+        if (!isStalled()) {
+            return null;
+        }
         for (PendingBatch batch : queue) {
             if (!batch.isInFlight()) {
                 return batch;

@@ -61,6 +61,8 @@ public final class Producer implements AutoCloseable {
     private long producerId;
     private int epoch;
     private @Nullable HoldfastException fatal;
+    /** The producer's id is known; read without the lock. */
+    private volatile boolean identified;
 
     Producer(
             ProducerSettings settings,
@@ -187,10 +189,8 @@ public final class Producer implements AutoCloseable {
     }
 
     private void openIdentity() {
-        synchronized (lock) {
-            if (!settings.idempotent() || producerId != 0) {
-                return;
-            }
+        if (identified || !settings.idempotent()) {
+            return;
         }
         OpenProducerResponse opened = admin.openProducer(settings.name() == null ? "" : settings.name());
         synchronized (lock) {
@@ -198,6 +198,7 @@ public final class Producer implements AutoCloseable {
                 producerId = opened.getProducerId();
                 epoch = opened.getEpoch();
             }
+            identified = true;
         }
     }
 

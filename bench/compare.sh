@@ -1,0 +1,126 @@
+#!/bin/sh
+# Holdfast and Kafka in turn, three nodes each on this machine, the same loads by the same loop; writes a table of
+# ratios. Kafka comes from Maven Central. It acknowledges before it flushes, as it does by default; rows named fsync make
+# it flush first, as Holdfast always does.
+#
+#   bench/compare.sh                 all workloads, two rounds each, about 25 minutes
+#   ROUNDS=1 WORKLOADS="w1 w3" bench/compare.sh
+#
+# Needs about 50 GB of free disk. Also: SECONDS_EACH (15), WARM_SECONDS (60), OUT (docs/performance-kafka.md), BENCH_WORK (where everything lands).
+. "$(dirname "$0")/lib.sh"
+rounds=${ROUNDS:-2}
+workloads=${WORKLOADS:-w1 w1b w2 w2small w3 w4}
+seconds=${SECONDS_EACH:-15}
+warm=${WARM_SECONDS:-60}
+out=${OUT:-$root/docs/performance-kafka.md}
+kafka=$work/kafka
+results=$work/results
+servers_kafka=127.0.0.1:21091,127.0.0.1:21092,127.0.0.1:21093
+servers_holdfast=127.0.0.1:21400,127.0.0.1:21410,127.0.0.1:21420
+system=none
+
+say() { echo "$(date +%H:%M:%S) $*" >&2; }
+
+cleanup() {
+  [ "$system" = none ] || "down_$system"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+up_kafka() {
+  rm -rf "$kafka"/node*
+  for i in 1 2 3; do
+    mkdir -p "$kafka/node$i"
+    cat > "$kafka/node$i/server.properties" <<C
+process.roles=broker,controller
+node.id=$i
+controller.quorum.voters=1@127.0.0.1:21191,2@127.0.0.1:21192,3@127.0.0.1:21193
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:2109$i,CONTROLLER://127.0.0.1:2119$i
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+log.dirs=$kafka/node$i/data
+min.insync.replicas=2
+offsets.topic.replication.factor=3
+C
+  done
+  id=$("$java" -cp "$kafka/lib/*" kafka.tools.StorageTool random-uuid 2> /dev/null | tail -1)
+  for i in 1 2 3; do
+    "$java" -cp "$kafka/lib/*" kafka.tools.StorageTool format -t "$id" -c "$kafka/node$i/server.properties" \
+      > "$kafka/node$i/format.log" 2>&1
+    "$java" -Xms1g -Xmx1g -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35 \
+      -cp "$kafka/lib/*" kafka.Kafka "$kafka/node$i/server.properties" > "$kafka/node$i/server.log" 2>&1 &
+    echo $! > "$kafka/node$i/pid"
+  done
+  pids=$(cat "$kafka"/node?/pid | paste -sd, -)
+  servers=$servers_kafka
+  sleep 15
+}
+
+down_kafka() {
+  for i in 1 2 3; do kill "$(cat "$kafka/node$i/pid")" 2> /dev/null || true; done
+  sleep 5
+  for i in 1 2 3; do kill -9 "$(cat "$kafka/node$i/pid")" 2> /dev/null || true; done
+  rm -rf "$kafka"/node?/data
+}
+
+up_holdfast() {
+  rm -rf "$work/holdfast"
+  "$root/holdfast" up --dir "$work/holdfast" --port 21400 > "$work/up.log" 2>&1
+  pids=$(sed -n 's/.*process \([0-9]*\),.*/\1/p' "$work/up.log" | paste -sd, -)
+  servers=$servers_holdfast
+}
+
+down_holdfast() {
+  "$root/holdfast" down --dir "$work/holdfast" > /dev/null 2>&1 || true
+  rm -rf "$work/holdfast"/node-?/data
+}
+
+# load NAME KEY=VALUE...: one load on the system that is up
+load() {
+  name=$1
+  shift
+  say "$system $name"
+  "$java" -Xmx1g -XX:+UseG1GC -cp "$classpath" io.holdfast.bench.peer.PeerLoad system=$system servers=$servers \
+    pids="$pids" seconds="$seconds" out="$results/$name-$system-$round.json" "$@" > "$work/load.log" 2>&1 ||
+    { cat "$work/load.log" >&2; exit 1; }
+}
+
+linger() { if [ $system = kafka ]; then echo 5; else echo 0; fi; }
+
+workload() {
+  case $1 in
+    w1) load w1 load=produce topic=w1 batch=65536 linger="$(linger)" ;;
+    w1b) load w1b load=produce topic=w1b batch=1000000 linger="$(linger)" ;;
+    w1fsync) load w1fsync load=produce topic=w1fsync flush=true batch=65536 linger="$(linger)" ;;
+    w2) load w2 load=produce topic=w2 partitions=16 batch=65536 linger="$(linger)" ;;
+    w2small) load w2small load=produce topic=w2small partitions=16 size=100 batch=65536 linger="$(linger)" ;;
+    w3) load w3 load=e2e topic=w3 rate=1000 warm=10 ;;
+    w3fsync) load w3fsync load=e2e topic=w3fsync flush=true rate=1000 warm=10 ;;
+    w4) load w4 load=consume topic=w1 warm=0 ;;
+    *) echo "there is no workload $1" >&2; exit 2 ;;
+  esac
+}
+
+mkdir -p "$work"
+rm -rf "$results"
+mkdir -p "$results"
+build
+(cd "$root" && ./mvnw -q -f bench/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$kafka/lib")
+round=1
+while [ $round -le "$rounds" ]; do
+  for next in holdfast kafka; do
+    "up_$next"
+    system=$next
+    keep=$seconds
+    seconds=$warm load warm load=produce topic=warm partitions=4 batch=200000 linger="$(linger)"
+    seconds=$keep
+    for one in $workloads; do workload "$one"; done
+    "down_$system"
+    system=none
+  done
+  round=$((round + 1))
+done
+"$java" -cp "$classpath" io.holdfast.bench.peer.PeerTable "$results" "$out" \
+  "ROUNDS=$rounds WORKLOADS=\"$workloads\" SECONDS_EACH=$seconds WARM_SECONDS=$warm bench/compare.sh"
+say "wrote $out"

@@ -1,0 +1,2 @@
+/** The same loads on Kafka, for bench/compare.sh. */
+package io.holdfast.bench.peer;
