@@ -22,26 +22,26 @@ public final class ConsumeLoad {
         try (Target.Source source = target.consume(shape.topic(), true)) {
             long warm = System.nanoTime() + shape.warmUp().toNanos();
             long end = warm + shape.measured().toNanos();
-            boolean counting = false;
-            int empty = 0;
-            while (System.nanoTime() < end && empty < POLLS_EMPTY_MAX) {
-                int got = source.poll(POLL, value -> meter.record());
-                empty = got == 0 ? empty + 1 : 0;
-                long now = System.nanoTime();
-                if (empty == 1 && counting) {
-                    meter.end(); // the time spent on finding that there is no more is nobody's speed
-                    return meter.result();
-                }
-                if (!counting && got > 0 && now >= warm) {
+            Consumer<byte[]> onRecord = value -> {
+                if (!meter.isCounting() && System.nanoTime() >= warm) {
                     meter.begin();
-                    counting = true;
                 }
-                meter.tick(now);
+                meter.record();
+            };
+            int empty = 0;
+            long lastAt = System.nanoTime();
+            while (System.nanoTime() < end && empty < POLLS_EMPTY_MAX) {
+                empty = source.poll(POLL, onRecord) == 0 ? empty + 1 : 0;
+                if (empty > 0 && meter.isCounting()) {
+                    break;
+                }
+                lastAt = System.nanoTime();
+                meter.tick(lastAt);
             }
-            if (!counting) {
+            if (!meter.isCounting()) {
                 meter.begin();
             }
-            meter.end();
+            meter.end(lastAt); // the time spent on finding that there is no more is nobody's speed
         }
         return meter.result();
     }

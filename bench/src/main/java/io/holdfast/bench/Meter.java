@@ -54,9 +54,17 @@ final class Meter {
         counting = true;
     }
 
+    boolean isCounting() {
+        return counting;
+    }
+
     void end() {
+        end(System.nanoTime());
+    }
+
+    void end(long atNanos) {
         counting = false;
-        endedAt = System.nanoTime();
+        endedAt = Math.max(atNanos, beganAt + 1);
         after = costs.spent();
     }
 
