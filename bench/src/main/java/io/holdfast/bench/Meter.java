@@ -33,6 +33,7 @@ final class Meter {
     private final Map<String, AtomicLong> failures = new ConcurrentHashMap<>();
     private final List<Interval> intervals = new ArrayList<>();
     private volatile boolean counting;
+    private volatile long firstDue;
     private long beganAt;
     private long endedAt;
     private long intervalAt;
@@ -48,6 +49,12 @@ final class Meter {
     }
 
     void begin() {
+        begin(Long.MIN_VALUE);
+    }
+
+    /** @param firstDue records that were due before do not count, even if they are acknowledged only now */
+    void begin(long firstDue) {
+        this.firstDue = firstDue;
         before = costs.spent();
         beganAt = System.nanoTime();
         intervalAt = beganAt;
@@ -76,14 +83,14 @@ final class Meter {
     }
 
     void acknowledged(long dueNanos, long nowNanos) {
-        if (counting) {
+        if (counting && dueNanos >= firstDue) {
             records.increment();
             acknowledgements.record(nowNanos - dueNanos);
         }
     }
 
     void arrived(long dueNanos, long nowNanos) {
-        if (counting) {
+        if (counting && dueNanos >= firstDue) {
             arrivals.increment();
             endToEnd.record(nowNanos - dueNanos);
         }

@@ -43,7 +43,7 @@ public final class ProduceLoad {
             long due = pace.next(start, sequence);
             long now = System.nanoTime();
             if (!counting && due >= warm) {
-                meter.begin();
+                meter.begin(shape.recordsPerSecond() > 0 ? due : Long.MIN_VALUE);
                 counting = true;
             }
             if (due >= end || now >= end + shape.measured().toNanos()) {
