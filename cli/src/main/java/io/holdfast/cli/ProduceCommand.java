@@ -7,7 +7,6 @@ import io.holdfast.client.HoldfastException;
 import io.holdfast.client.Producer;
 import io.holdfast.client.ProducerRecord;
 import io.holdfast.client.ProducerSettings;
-import io.holdfast.record.Compression;
 import java.io.BufferedReader;
 import java.io.FileInputStream;
 import java.io.IOException;
@@ -66,25 +65,8 @@ final class ProduceCommand implements Callable<Integer> {
     @Nullable
     Integer partition;
 
-    @Option(
-            names = "--batch-size",
-            paramLabel = "BYTES",
-            defaultValue = "65536",
-            description = "Default: ${DEFAULT-VALUE}.")
-    int batchBytes;
-
-    @Option(
-            names = "--linger",
-            paramLabel = "MS",
-            defaultValue = "0",
-            description = "How long a batch waits to fill, in milliseconds. Default: ${DEFAULT-VALUE}.")
-    long lingerMs;
-
-    @Option(
-            names = {"-z", "--compression"},
-            defaultValue = "NONE",
-            description = "${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
-    Compression compression = Compression.NONE;
+    @Mixin
+    BatchOptions batch = new BatchOptions();
 
     @Option(names = "--name", description = "Producer name: a later run with the same name fences this one.")
     @Nullable
@@ -105,9 +87,9 @@ final class ProduceCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         ProducerSettings settings = ProducerSettings.DEFAULT
                 .withName(name)
-                .withBatchBytesMax(batchBytes)
-                .withLinger(Duration.ofMillis(lingerMs))
-                .withCompression(compression)
+                .withBatchBytesMax(batch.bytes())
+                .withLinger(batch.linger())
+                .withCompression(batch.compression())
                 .withDeliveryTimeout(Duration.ofSeconds(timeoutSeconds));
         Progress progress = new Progress();
         long started = System.nanoTime();

@@ -1,8 +1,10 @@
 package io.holdfast.cli.bench;
 
 import io.holdfast.bench.LoadShape;
-import io.holdfast.record.Compression;
+import io.holdfast.cli.BatchOptions;
 import java.time.Duration;
+import java.util.Locale;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** What a load does, from the command line. */
@@ -45,25 +47,8 @@ final class LoadOptions {
             description = "Bytes sent and not yet acknowledged, at most, without --rate. Default: ${DEFAULT-VALUE}.")
     long windowBytes;
 
-    @Option(
-            names = "--batch-size",
-            paramLabel = "BYTES",
-            defaultValue = "65536",
-            description = "Default: ${DEFAULT-VALUE}.")
-    int batchBytes;
-
-    @Option(
-            names = "--linger",
-            paramLabel = "MS",
-            defaultValue = "0",
-            description = "How long a batch waits to fill, in milliseconds. Default: ${DEFAULT-VALUE}.")
-    long lingerMs;
-
-    @Option(
-            names = {"-z", "--compression"},
-            defaultValue = "NONE",
-            description = "${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
-    Compression compression = Compression.NONE;
+    @Mixin
+    BatchOptions batch = new BatchOptions();
 
     @Option(
             names = "--warm-up",
@@ -85,9 +70,9 @@ final class LoadOptions {
                 recordBytes,
                 rate,
                 windowBytes,
-                batchBytes,
-                Duration.ofMillis(lingerMs),
-                compression.name().toLowerCase(java.util.Locale.ROOT),
+                batch.bytes(),
+                batch.linger(),
+                batch.compression().name().toLowerCase(Locale.ROOT),
                 Duration.ofSeconds(warmUpSeconds),
                 Duration.ofSeconds(seconds));
     }
