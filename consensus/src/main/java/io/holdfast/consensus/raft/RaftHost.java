@@ -1,5 +1,7 @@
 package io.holdfast.consensus.raft;
 
+import io.holdfast.consensus.raft.transport.TransportSettings;
+import io.holdfast.consensus.raft.transport.TransportType;
 import io.holdfast.storage.log.DurableDirectory;
 import java.io.Closeable;
 import java.io.IOException;
@@ -26,6 +28,8 @@ import org.apache.ratis.statemachine.StateMachine;
  * {@link RaftGroupHandle}.
  */
 public final class RaftHost implements Closeable {
+    private static final long REQUEST_TIMEOUT_MS = 3_000;
+
     private final Peer self;
     private final Path storage;
     private final RaftServer server;
@@ -44,10 +48,18 @@ public final class RaftHost implements Closeable {
         DurableDirectory.create(storage);
         Path nothing = storage.resolve("none");
         DurableDirectory.create(nothing);
-        RaftProperties properties = RaftProps.of(settings, nothing, bindHost, bindPort);
+        RaftProperties properties = RaftProps.of(settings, nothing);
+        TransportSettings transport = new TransportSettings(
+                bindHost,
+                bindPort,
+                4 * settings.entryBytesMax(),
+                REQUEST_TIMEOUT_MS,
+                settings.electionTimeoutMin().toMillis() / 8,
+                id -> groups.containsKey(new GroupId(id.getUuid())));
         server = RaftServer.newBuilder()
                 .setServerId(self.raftId())
                 .setProperties(properties)
+                .setParameters(TransportType.use(properties, transport))
                 .setStateMachineRegistry(id -> {
                     StateMachine machine = machines.get(new GroupId(id.getUuid()));
                     if (machine == null) {

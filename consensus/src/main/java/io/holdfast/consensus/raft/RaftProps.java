@@ -5,7 +5,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.apache.ratis.conf.RaftProperties;
-import org.apache.ratis.grpc.GrpcConfigKeys;
 import org.apache.ratis.server.RaftServerConfigKeys;
 import org.apache.ratis.server.RaftServerConfigKeys.Log;
 import org.apache.ratis.server.RaftServerConfigKeys.Snapshot;
@@ -18,11 +17,9 @@ final class RaftProps {
 
     private RaftProps() {}
 
-    static RaftProperties of(RaftSettings settings, Path storage, String host, int port) {
+    static RaftProperties of(RaftSettings settings, Path storage) {
         RaftProperties p = new RaftProperties();
         setStorage(p, storage);
-        GrpcConfigKeys.Server.setHost(p, host);
-        GrpcConfigKeys.Server.setPort(p, port);
 
         TimeDuration min = millis(settings.electionTimeoutMin().toMillis());
         TimeDuration max = millis(settings.electionTimeoutMax().toMillis());
@@ -47,12 +44,7 @@ final class RaftProps {
         Log.setPreallocatedSize(p, SizeInBytes.valueOf(Math.min(16 << 10, settings.logSegmentBytes())));
         Log.setSegmentCacheNumMax(p, 2);
         Log.setSegmentCacheSizeMax(p, SizeInBytes.valueOf(2 * settings.logSegmentBytes()));
-        Log.Appender.setWaitTimeMin(p, millis(1));
-        // Until a follower that is down counts as slow, its appender spins without a pause, on a core of its own.
-        RaftServerConfigKeys.Rpc.setSlownessTimeout(p, TimeDuration.valueOf(1, TimeUnit.SECONDS));
         RaftServerConfigKeys.setStagingTimeout(p, TimeDuration.valueOf(30, TimeUnit.SECONDS));
-        // The default waits up to 5 s between attempts, and so long does a node that has come back wait for its leader.
-        Log.Appender.setRetryPolicy(p, "10ms,20, 100ms,1000000000");
         // An entry enters the Raft log only when its batches are on disk: recovery relies on it.
         Log.StateMachineData.setSync(p, true);
         // Off, an append runs on the thread that received it; on, it crosses two more threads, in the same order.
@@ -71,10 +63,6 @@ final class RaftProps {
         Snapshot.setAutoTriggerThreshold(p, settings.checkpointEntries());
         Snapshot.setTriggerWhenStopEnabled(p, true);
         Snapshot.setTriggerWhenRemoveEnabled(p, false);
-
-        GrpcConfigKeys.setMessageSizeMax(p, SizeInBytes.valueOf(4L * entry.getSize()));
-        GrpcConfigKeys.setFlowControlWindow(p, SizeInBytes.valueOf("8MB"));
-        GrpcConfigKeys.Server.setLeaderOutstandingAppendsMax(p, 32);
         return p;
     }
 

@@ -1,0 +1,141 @@
+package io.holdfast.consensus.raft.transport;
+
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import java.io.IOException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.function.Predicate;
+import org.apache.ratis.proto.RaftProtos.AppendEntriesRequestProto;
+import org.apache.ratis.proto.RaftProtos.InstallSnapshotRequestProto;
+import org.apache.ratis.proto.RaftProtos.RaftRpcRequestProto;
+import org.apache.ratis.proto.RaftProtos.ReadIndexRequestProto;
+import org.apache.ratis.proto.RaftProtos.RequestVoteRequestProto;
+import org.apache.ratis.proto.RaftProtos.StartLeaderElectionRequestProto;
+import org.apache.ratis.protocol.RaftGroupId;
+import org.apache.ratis.protocol.RaftPeerId;
+import org.apache.ratis.server.RaftServer;
+import org.apache.ratis.thirdparty.com.google.protobuf.MessageLite;
+
+/**
+ * Answers what a peer asks on one accepted connection. Appends run on the event loop, in the order they came: the
+ * payload is written there, and flushed elsewhere. What may wait for a lock or a flush runs on the executor.
+ *
+ * <p>Two things are refused here, before Raft sees them. A request for another incarnation of this node: its votes and
+ * log are gone, and this one must not answer in its name. A request for a group that is not open, or is just being
+ * opened: Ratis does not stand being spoken to while a group starts.
+ */
+final class InboundCalls extends FrameReader {
+    private final Channel channel;
+    private final RaftServer server;
+    private final Predicate<RaftGroupId> openGroups;
+    private final Executor blocking;
+    private final Outbox outbox;
+
+    InboundCalls(
+            Channel channel,
+            RaftServer server,
+            Predicate<RaftGroupId> openGroups,
+            Executor blocking,
+            int bodyBytesMax) {
+        super(bodyBytesMax, true);
+        this.channel = channel;
+        this.server = server;
+        this.openGroups = openGroups;
+        this.blocking = blocking;
+        this.outbox = new Outbox(channel);
+    }
+
+    @Override
+    void onFrame(Frame frame) throws IOException {
+        switch (frame.kind()) {
+            case APPEND -> append(frame.call(), frame.parse(AppendEntriesRequestProto.parser()));
+            case READ_INDEX -> readIndex(frame.call(), frame.parse(ReadIndexRequestProto.parser()));
+            case VOTE -> {
+                RequestVoteRequestProto request = frame.parse(RequestVoteRequestProto.parser());
+                later(frame.call(), request.getServerRequest(), () -> server.requestVote(request));
+            }
+            case ELECT -> {
+                StartLeaderElectionRequestProto request = frame.parse(StartLeaderElectionRequestProto.parser());
+                later(frame.call(), request.getServerRequest(), () -> server.startLeaderElection(request));
+            }
+            case INSTALL -> {
+                InstallSnapshotRequestProto request = frame.parse(InstallSnapshotRequestProto.parser());
+                later(frame.call(), request.getServerRequest(), () -> server.installSnapshot(request));
+            }
+            case ANSWER, FAILURE -> throw new IOException("an answer to a question that was never asked");
+        }
+    }
+
+    private void append(long call, AppendEntriesRequestProto request) {
+        try {
+            check(request.getServerRequest());
+            whenDone(call, server.appendEntriesAsync(request));
+        } catch (IOException | RuntimeException e) {
+            fail(call, e);
+        }
+    }
+
+    private void readIndex(long call, ReadIndexRequestProto request) {
+        try {
+            check(request.getServerRequest());
+            whenDone(call, server.readIndexAsync(request));
+        } catch (IOException | RuntimeException e) {
+            fail(call, e);
+        }
+    }
+
+    private interface BlockingCall {
+        MessageLite run() throws IOException;
+    }
+
+    private void later(long call, RaftRpcRequestProto request, BlockingCall task) {
+        try {
+            check(request);
+            blocking.execute(() -> {
+                try {
+                    answer(call, task.run());
+                } catch (IOException | RuntimeException e) {
+                    fail(call, e);
+                }
+            });
+        } catch (IOException | RejectedExecutionException e) {
+            fail(call, e);
+        }
+    }
+
+    private void check(RaftRpcRequestProto request) throws IOException {
+        RaftPeerId addressee = RaftPeerId.valueOf(request.getReplyId());
+        if (!addressee.equals(server.getId())) {
+            throw new IOException(addressee + " is not here: this is " + server.getId());
+        }
+        RaftGroupId group = RaftGroupId.valueOf(request.getRaftGroupId().getId());
+        if (!openGroups.test(group)) {
+            throw new IOException(group + " is not open here");
+        }
+    }
+
+    private void whenDone(long call, CompletableFuture<? extends MessageLite> answer) {
+        answer.whenComplete((reply, failure) -> {
+            if (failure == null) {
+                answer(call, reply);
+            } else {
+                fail(call, failure);
+            }
+        });
+    }
+
+    private void answer(long call, MessageLite reply) {
+        outbox.put(Frame.encode(channel.alloc(), Frame.Kind.ANSWER, call, reply));
+    }
+
+    private void fail(long call, Throwable cause) {
+        outbox.put(Frame.failure(channel.alloc(), call, cause));
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext context) {
+        outbox.discard();
+    }
+}
