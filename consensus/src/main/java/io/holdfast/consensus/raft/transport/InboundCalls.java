@@ -15,12 +15,14 @@ import org.apache.ratis.proto.RaftProtos.RequestVoteRequestProto;
 import org.apache.ratis.proto.RaftProtos.StartLeaderElectionRequestProto;
 import org.apache.ratis.protocol.RaftGroupId;
 import org.apache.ratis.protocol.RaftPeerId;
+import org.apache.ratis.server.DivisionInfo;
 import org.apache.ratis.server.RaftServer;
 import org.apache.ratis.thirdparty.com.google.protobuf.MessageLite;
 
 /**
- * Answers what a peer asks on one accepted connection. Appends run on the event loop, in the order they came: the
- * payload is written there, and flushed elsewhere. What may wait for a lock or a flush runs on the executor.
+ * Answers what a peer asks on one accepted connection. Appends of a leader that is already followed run on the event
+ * loop, in the order they came: the payload is written there, and flushed elsewhere. Everything that may wait, for a
+ * flush or for an election of this node to end, runs on the executor; appends of a group stay in order.
  *
  * <p>Two things are refused here, before Raft sees them. A request for another incarnation of this node: its votes and
  * log are gone, and this one must not answer in its name. A request for a group that is not open, or is just being
@@ -32,6 +34,7 @@ final class InboundCalls extends FrameReader {
     private final Predicate<RaftGroupId> openGroups;
     private final Executor blocking;
     private final Outbox outbox;
+    private final GroupLanes lanes;
 
     InboundCalls(
             Channel channel,
@@ -45,6 +48,7 @@ final class InboundCalls extends FrameReader {
         this.openGroups = openGroups;
         this.blocking = blocking;
         this.outbox = new Outbox(channel);
+        this.lanes = new GroupLanes(blocking);
     }
 
     @Override
@@ -71,6 +75,30 @@ final class InboundCalls extends FrameReader {
     private void append(long call, AppendEntriesRequestProto request) {
         try {
             check(request.getServerRequest());
+            RaftGroupId group = RaftGroupId.valueOf(
+                    request.getServerRequest().getRaftGroupId().getId());
+            if (isFollowing(group, request) && !lanes.isBusy(group)) {
+                appendNow(call, request);
+            } else {
+                lanes.run(group, () -> appendNow(call, request));
+            }
+        } catch (IOException | RuntimeException e) {
+            fail(call, e);
+        }
+    }
+
+    /** Whether this changes nobody's role; when it does, Ratis waits for the end of an election, maybe for a second. */
+    private boolean isFollowing(RaftGroupId group, AppendEntriesRequestProto request) throws IOException {
+        DivisionInfo info = server.getDivision(group).getInfo();
+        RaftPeerId leader = info.getLeaderId();
+        return info.isFollower()
+                && info.getCurrentTerm() == request.getLeaderTerm()
+                && leader != null
+                && leader.toByteString().equals(request.getServerRequest().getRequestorId());
+    }
+
+    private void appendNow(long call, AppendEntriesRequestProto request) {
+        try {
             whenDone(call, server.appendEntriesAsync(request));
         } catch (IOException | RuntimeException e) {
             fail(call, e);

@@ -115,22 +115,45 @@ final class PipelinedAppender extends LogAppenderBase {
         return !data.isEmpty();
     }
 
-    /** Asks for a heartbeat if one is due. Timer thread. */
+    /**
+     * Asks for a heartbeat if one is due, or if the follower does not know the last commit and there is nothing under way
+     * to tell it with: its readers wait for that. Timer thread.
+     */
     void tick() {
-        if (getHeartbeatWaitTimeMs() <= 0) {
+        if (data.isEmpty() && getFollower().getCommitIndex() < getRaftLog().getLastCommittedIndex()) {
+            triggerHeartbeat();
+        } else if (getHeartbeatWaitTimeMs() <= 0) {
             notifyLogAppender();
         }
     }
 
     @Override
     public void notifyLogAppender() {
-        if (!stopped && wanted.getAndIncrement() == 0) {
-            try {
-                transport.execute(this::steps);
-            } catch (RejectedExecutionException e) {
-                LOG.debug("{}: the transport has stopped", this);
-            }
+        if (stopped || wanted.getAndIncrement() != 0) {
+            return;
         }
+        if (isSimple()) {
+            steps();
+            return;
+        }
+        try {
+            transport.execute(this::steps);
+        } catch (RejectedExecutionException e) {
+            LOG.debug("{}: the transport has stopped", this);
+        }
+    }
+
+    /**
+     * Whether there is just the newest entry to send, which is in memory, and nothing else to do: then the thread that
+     * proposed it sends it, and nobody has to be woken.
+     */
+    private boolean isSimple() {
+        return started
+                && !pausing
+                && !installing
+                && events.isEmpty()
+                && data.isEmpty()
+                && getFollower().getNextIndex() + 1 == getRaftLog().getNextIndex();
     }
 
     private void leave(Runnable event) {

@@ -55,7 +55,9 @@ final class RaftTransport implements RaftServerRpc {
     private static final int CORES = Runtime.getRuntime().availableProcessors();
     private static final int LOOPS = Math.max(1, Math.min(4, CORES / 2));
     private static final int APPENDER_THREADS = Math.max(4, 2 * CORES);
-    private static final int BLOCKING_THREADS = 16;
+    /** Many, since each may wait for the end of an election; they go when they are not needed. */
+    private static final int BLOCKING_THREADS = 256;
+
     private static final long CONNECT_MS = 200;
 
     private final RaftServer server;
