@@ -120,7 +120,8 @@ public final class TestCluster implements AutoCloseable {
             int complete = 0;
             for (ReplicaStatus replica : replicas.values()) {
                 boolean member = replica.getRole() == ReplicaRole.REPLICA_ROLE_LEADER
-                        || replica.getRole() == ReplicaRole.REPLICA_ROLE_FOLLOWER;
+                        || replica.getRole() == ReplicaRole.REPLICA_ROLE_FOLLOWER
+                        || replica.getRole() == ReplicaRole.REPLICA_ROLE_RESTING;
                 boolean whole = replica.getHighWatermark()
                         >= ends.get(replica.getPartition().getPartition());
                 complete += member && whole ? 1 : 0;

@@ -46,7 +46,8 @@ final class ClusterCommand implements Runnable {
                     + (cluster.getMetadataLeaderNode() == 0 ? "none" : "node " + cluster.getMetadataLeaderNode()));
             boolean healthy = cluster.getMetadataLeaderNode() != 0;
             Table nodes = new Table(
-                    "NODE", "ADDRESS", "RACK", "VERSION", "STATE", "LEADS", "FOLLOWS", "JOINING", "DAMAGED", "BYTES");
+                    "NODE", "ADDRESS", "RACK", "VERSION", "STATE", "LEADS", "FOLLOWS", "RESTING", "JOINING", "DAMAGED",
+                    "BYTES");
             Table all = new Table(
                     "NODE", "PARTITION", "ROLE", "TERM", "START", "END", "APPLIED", "COMMITTED", "BYTES", "DAMAGE");
             for (NodeStatus status : cluster.getNodesList()) {
@@ -78,6 +79,7 @@ final class ClusterCommand implements Runnable {
                         state,
                         roles.getOrDefault(ReplicaRole.REPLICA_ROLE_LEADER, 0),
                         roles.getOrDefault(ReplicaRole.REPLICA_ROLE_FOLLOWER, 0),
+                        roles.getOrDefault(ReplicaRole.REPLICA_ROLE_RESTING, 0),
                         roles.getOrDefault(ReplicaRole.REPLICA_ROLE_JOINING, 0),
                         damaged,
                         bytes);

@@ -16,6 +16,7 @@ import io.holdfast.consensus.raft.RaftHost;
 import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.node.cluster.ClusterFormation;
 import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.node.cluster.LocalReplicas;
 import io.holdfast.node.cluster.MetadataOpening;
 import io.holdfast.node.cluster.NodeChannels;
 import io.holdfast.node.cluster.NodeIdentity;
@@ -23,6 +24,7 @@ import io.holdfast.node.cluster.NodeRegistration;
 import io.holdfast.node.cluster.PeerWatch;
 import io.holdfast.node.cluster.RemoteCheckpoints;
 import io.holdfast.node.cluster.ReplicaReconciler;
+import io.holdfast.node.cluster.RestingGroups;
 import io.holdfast.node.config.NodeConfig;
 import io.holdfast.node.http.AdminHttp;
 import io.holdfast.node.service.ApiServer;
@@ -115,7 +117,8 @@ public final class Node implements Closeable {
                 data.resolve("raft"),
                 config.raft());
         steps.started("raft", raft);
-        GroupListener listener = listener(state, threads);
+        CompletableFuture<RestingGroups> restingLater = new CompletableFuture<>();
+        GroupListener listener = listener(state, threads, restingLater);
         RemoteCheckpoints checkpoints = new RemoteCheckpoints(channels, node -> apiAddress(state, node));
         MetadataReplica metadata = new MetadataOpening(raft, identity, formation)
                 .open(
@@ -142,10 +145,19 @@ public final class Node implements Closeable {
                         Math.min(1 << 20, config.limits().batchBytesMax()),
                         config.limits().partitionBytesInFlightMax(),
                         config.limits().nodeBytesInFlightMax()));
+        RestingGroups resting = new RestingGroups(
+                waker -> new LocalReplicas(raft, partitions, identity, state, config.openMax(), waker),
+                state,
+                channels,
+                threads.openers,
+                threads.timer,
+                config.restAfter());
+        restingLater.complete(resting);
         ReplicaReconciler reconciler =
-                new ReplicaReconciler(raft, partitions, metadata, identity, state, config, threads.reconciler);
-        reconciler.reopen();
+                new ReplicaReconciler(resting, metadata, identity, state, config, threads.reconciler);
+        resting.replicas().restore();
         raft.start();
+        nodeGrpc.serve(resting);
 
         notReady = "registering with the metadata leader";
         new NodeRegistration(identity.self(), config.initialNodes(), channels, metadata, state)
@@ -195,11 +207,18 @@ public final class Node implements Closeable {
         return known.isEmpty() ? config.initialNodes().getOrDefault(node, "") : known;
     }
 
-    private GroupListener listener(ClusterState state, NodeThreads threads) {
+    /** @param resting there before any partition is opened */
+    private GroupListener listener(ClusterState state, NodeThreads threads, CompletableFuture<RestingGroups> resting) {
         return new GroupListener() {
             @Override
             public void onLeader(GroupId group, int leaderNode) {
                 threads.timer.execute(() -> state.leaderIs(group, leaderNode));
+                resting.thenAcceptAsync(groups -> groups.onLeader(group, leaderNode), threads.requests);
+            }
+
+            @Override
+            public void onLeading(GroupId group) {
+                resting.thenAcceptAsync(groups -> groups.onLeading(group), threads.requests);
             }
 
             @Override
@@ -222,6 +241,9 @@ public final class Node implements Closeable {
                 "holdfast.partitions", (Gauge<Integer>) () -> state.replicas().size());
         registry.register("holdfast.partitions.leading", (Gauge<Long>) () -> state.replicas().values().stream()
                 .filter(r -> r.group().isLeader())
+                .count());
+        registry.register("holdfast.partitions.resting", (Gauge<Long>) () -> state.replicas().values().stream()
+                .filter(PartitionReplica::isAtRest)
                 .count());
         registry.register("holdfast.partitions.damaged", (Gauge<Integer>)
                 () -> state.damaged().size());

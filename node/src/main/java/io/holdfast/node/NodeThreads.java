@@ -15,9 +15,13 @@ final class NodeThreads implements AutoCloseable {
     private static final int REQUEST_THREADS =
             Math.max(4, 2 * Runtime.getRuntime().availableProcessors());
     private static final int BLOCKING_THREADS = 8;
+    private static final int OPENER_THREADS = 16;
 
     final ExecutorService requests = pool("request", REQUEST_THREADS);
     final ExecutorService blocking = pool("blocking", BLOCKING_THREADS);
+    /** Open and close partitions; a close may take a second. */
+    final ExecutorService openers = pool("opener", OPENER_THREADS);
+
     final ScheduledExecutorService timer = timer("timer");
     final ScheduledExecutorService reconciler = timer("reconciler");
 
@@ -50,5 +54,6 @@ final class NodeThreads implements AutoCloseable {
         timer.shutdownNow();
         requests.shutdownNow();
         blocking.shutdownNow();
+        openers.shutdownNow();
     }
 }

@@ -13,7 +13,7 @@ final class JvmOptions {
         List<String> options = new ArrayList<>(List.of(
                 "-Xms128m",
                 "-Xmx512m",
-                "-XX:MaxDirectMemorySize=1g",
+                "-XX:MaxDirectMemorySize=2g",
                 "-XX:+UseG1GC",
                 "-XX:MaxGCPauseMillis=50",
                 // A batch of a megabyte is an ordinary object then, not a humongous one.

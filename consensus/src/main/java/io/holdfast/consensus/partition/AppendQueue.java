@@ -46,6 +46,8 @@ final class AppendQueue {
     private long bytesWaiting;
     private boolean proposing;
     private boolean awaitsTurn;
+    /** Nothing is proposed for now: the replica is at rest, or knows no leader yet. */
+    private boolean held = true;
 
     /** Proposes and reports; completes exceptionally with a {@link Refusal} only. */
     interface Proposer {
@@ -87,6 +89,35 @@ final class AppendQueue {
         return result;
     }
 
+    /** From now on batches wait. */
+    synchronized void hold() {
+        held = true;
+    }
+
+    /** From now on batches are proposed as they come; what waits, at the next {@link #proposeNow}. */
+    synchronized void release() {
+        held = false;
+    }
+
+    void proposeNow() {
+        proposeWaiting();
+    }
+
+    synchronized boolean isIdle() {
+        return waiting.isEmpty() && entriesInFlight == 0;
+    }
+
+    /** Gives everything back that waits, none of which was proposed. */
+    void refuseWaiting(Refusal refusal) {
+        List<Waiting> all;
+        synchronized (this) {
+            all = new ArrayList<>(waiting);
+            waiting.clear();
+            bytesWaiting = 0;
+        }
+        complete(all, null, refusal);
+    }
+
     private static CompletableFuture<AppendResult> refuse(String message) {
         return CompletableFuture.failedFuture(Refusal.later(ErrorReason.ERROR_REASON_OVERLOADED, message, RETRY_AFTER));
     }
@@ -107,7 +138,7 @@ final class AppendQueue {
             List<Waiting> entry;
             EntryPacing.Permit permit;
             synchronized (this) {
-                if (proposing || awaitsTurn || waiting.isEmpty() || !mayPropose()) {
+                if (held || proposing || awaitsTurn || waiting.isEmpty() || !mayPropose()) {
                     return proposed;
                 }
                 permit = pacing.tryAcquire(this::takeTurn);

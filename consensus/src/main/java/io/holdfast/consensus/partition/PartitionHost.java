@@ -5,16 +5,22 @@ import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.raft.GroupListener;
 import io.holdfast.consensus.raft.Peer;
 import io.holdfast.consensus.raft.RaftGroupHandle;
+import io.holdfast.consensus.raft.RaftGroupHandle.Rest;
 import io.holdfast.consensus.raft.RaftHost;
+import io.holdfast.internal.v1.PartitionCheckpoint;
 import io.holdfast.storage.log.DurableDirectory;
+import io.holdfast.storage.log.LogIdentity;
 import io.holdfast.storage.log.LogSettings;
 import io.holdfast.storage.state.StateTables;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.IntFunction;
 import java.util.function.LongSupplier;
 
@@ -22,6 +28,8 @@ import java.util.function.LongSupplier;
 public final class PartitionHost {
     /** Raft entries of all partitions under way at a time, on a small machine. */
     private static final int ENTRIES_MIN = 3;
+
+    private static final long CHECKPOINT_SECONDS = 10;
 
     private final RaftHost raft;
     private final Path folder;
@@ -33,6 +41,7 @@ public final class PartitionHost {
     private final IntFunction<String> addressOf;
     private final LongSupplier clockMs;
     private final PartitionSettings settings;
+    private final LogSettings logSettings;
     private final ByteBudget nodeBudget;
     private final EntryPacing pacing;
 
@@ -66,6 +75,7 @@ public final class PartitionHost {
         this.addressOf = addressOf;
         this.clockMs = clockMs;
         this.settings = settings;
+        this.logSettings = new LogSettings(settings.segmentBytesMax());
         this.nodeBudget = new ByteBudget(settings.nodeBytesInFlightMax());
         this.pacing = new EntryPacing(
                 Math.max(ENTRIES_MIN, Runtime.getRuntime().availableProcessors() * 3 / 2),
@@ -78,34 +88,88 @@ public final class PartitionHost {
         return nodeBudget;
     }
 
-    /** Opens a replica; see {@link RaftHost#open} for {@code peers}. */
-    public PartitionReplica open(GroupId group, List<Peer> peers) throws IOException {
-        PartitionPaths paths = paths(group);
-        DurableDirectory.create(paths.root());
-        PartitionMachine machine = new PartitionMachine(
-                group,
-                paths,
-                new LogSettings(settings.segmentBytesMax()),
-                payloadReaders,
-                tables,
-                source,
-                listener,
-                installer);
-        RaftGroupHandle handle = raft.open(group, peers, machine);
+    /** A replica that is at rest, with what its last checkpoint says. */
+    public PartitionReplica atRest(GroupId group, Rest rest, PartitionReplica.Waker waker) throws IOException {
         return new PartitionReplica(
-                handle,
-                machine,
+                raft.atRest(group, rest),
+                restingLog(group),
                 addressOf,
                 clockMs,
+                waker,
                 pacing,
                 settings.entryBytesMax(),
                 new ByteBudget(settings.partitionBytesInFlightMax()),
                 nodeBudget);
     }
 
+    private RestingLog restingLog(GroupId group) throws IOException {
+        return new RestingLog(
+                paths(group),
+                new LogIdentity(group.topicId(), group.partition()),
+                logSettings,
+                new CheckpointRows(tables, group).checkpoint());
+    }
+
+    /** Opens a replica that is at rest; see {@link RaftHost#open} for {@code peers}. One thread at a time per replica. */
+    public void open(PartitionReplica replica, List<Peer> peers) throws IOException {
+        GroupId group = replica.group().group();
+        replica.opening();
+        try {
+            PartitionPaths paths = paths(group);
+            DurableDirectory.create(paths.root());
+            PartitionMachine machine = new PartitionMachine(
+                    group,
+                    paths,
+                    logSettings,
+                    replica.waterMark(),
+                    payloadReaders,
+                    tables,
+                    source,
+                    listener,
+                    installer);
+            raft.open(replica.group(), peers, machine);
+            replica.opened(machine);
+        } catch (IOException | RuntimeException e) {
+            replica.closed();
+            replica.failed(e.getMessage() == null ? e.toString() : e.getMessage());
+            throw e;
+        }
+    }
+
+    /**
+     * Closes a replica of which everything is applied, and checkpoints it first. One thread at a time per replica.
+     *
+     * @return what is known of it now
+     */
+    public Rest rest(PartitionReplica replica) throws IOException {
+        RaftGroupHandle handle = replica.group();
+        try {
+            handle.checkpoint().get(CHECKPOINT_SECONDS, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("interrupted while a checkpoint was taken");
+        } catch (ExecutionException | TimeoutException e) {
+            throw new IOException("no checkpoint of " + handle.group() + ": " + e.getMessage(), e);
+        }
+        PartitionCheckpoint checkpoint = new CheckpointRows(tables, handle.group()).checkpoint();
+        if (checkpoint == null
+                || checkpoint.getAppliedIndex() != handle.logEnd().index()) {
+            throw new IOException("the checkpoint of " + handle.group() + " does not hold all there is");
+        }
+        Rest facts = new Rest(handle.term(), handle.logEnd(), List.copyOf(handle.members()));
+        replica.closing(restingLog(handle.group()));
+        raft.rest(handle, facts);
+        replica.closed();
+        return facts;
+    }
+
     /** Closes a replica and deletes everything it had. */
-    public void delete(GroupId group) throws IOException {
-        raft.close(group, true);
+    public void delete(PartitionReplica replica) throws IOException {
+        GroupId group = replica.group().group();
+        if (replica.isOpen()) {
+            raft.close(group, true);
+        }
+        PartitionPaths.deleteTree(raft.folder(group));
         CheckpointRows.delete(tables, group);
         PartitionPaths.deleteTree(paths(group).root());
     }

@@ -60,7 +60,7 @@ final class PartitionMachine extends GroupMachine {
     private final CheckpointRows rows;
     private final CheckpointSource source;
     private final CheckpointTransfers transfers = new CheckpointTransfers();
-    private final HighWatermark highWatermark = new HighWatermark();
+    private final HighWatermark highWatermark;
     private final ProducerTable producers = new ProducerTable();
     /** Held for writing while the log is being replaced by a copied one; nested inside the state lock. */
     private final ReadWriteLock replacing = new ReentrantReadWriteLock();
@@ -73,6 +73,7 @@ final class PartitionMachine extends GroupMachine {
             GroupId group,
             PartitionPaths paths,
             LogSettings logSettings,
+            HighWatermark highWatermark,
             PayloadReaders payloadReaders,
             StateTables tables,
             CheckpointSource source,
@@ -82,6 +83,7 @@ final class PartitionMachine extends GroupMachine {
         this.paths = paths;
         this.identity = new LogIdentity(group.topicId(), group.partition());
         this.logSettings = logSettings;
+        this.highWatermark = highWatermark;
         this.payloadReaders = payloadReaders;
         this.rows = new CheckpointRows(tables, group);
         this.source = source;
@@ -94,10 +96,6 @@ final class PartitionMachine extends GroupMachine {
             throw new IllegalStateException(groupId() + " has no open log");
         }
         return open;
-    }
-
-    HighWatermark highWatermark() {
-        return highWatermark;
     }
 
     // ---- load, store

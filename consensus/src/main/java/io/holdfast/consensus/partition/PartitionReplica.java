@@ -4,6 +4,8 @@ import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.raft.RaftBytes;
 import io.holdfast.consensus.raft.RaftFailures;
 import io.holdfast.consensus.raft.RaftGroupHandle;
+import io.holdfast.consensus.raft.RaftGroupHandle.LogEnd;
+import io.holdfast.consensus.raft.RaftGroupHandle.Rest;
 import io.holdfast.internal.v1.EvictProducersCommand;
 import io.holdfast.internal.v1.FetchCheckpointResponse;
 import io.holdfast.internal.v1.PartitionCommand;
@@ -21,65 +23,269 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.apache.ratis.thirdparty.com.google.protobuf.ByteString;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A partition on this node: appends if it leads, reads in any case. Any thread; nothing here blocks, except
  * {@link #sendCheckpoint} and reads, which wait for the local disk only. Every failure is a {@link Refusal}.
+ *
+ * <p>A replica is open, or at rest: then its Raft group is closed on all nodes and costs nothing. Whoever needs it open
+ * asks through the {@link Waker}; appends wait for it in the queue.
  */
 public final class PartitionReplica {
     private final RaftGroupHandle group;
-    private final PartitionMachine machine;
     private final IntFunction<String> addressOf;
     private final LongSupplier clockMs;
+    private final Waker waker;
+    private final HighWatermark highWatermark = new HighWatermark();
     private final AppendQueue appends;
     private final ReadBarriers barriers;
+    /** Guards what changes when the replica closes, so that late news of a leader cannot outlive it. */
+    private final Object phase = new Object();
+    /** Null at rest. */
+    private volatile @Nullable PartitionMachine machine;
+    /** Null while open. */
+    private volatile @Nullable RestingLog restingLog;
+
+    private volatile @Nullable String openFailure;
+    /** Closed, and nobody is opening it: what {@link #isAtRest} says to peers. */
+    private volatile boolean atRest = true;
+    /** Since the replica was opened a leader has been known. */
+    private volatile boolean settled;
+
+    private volatile long usedNanos = System.nanoTime();
+    private volatile long bytesWrittenBefore;
+    private volatile long flushesBefore;
+
+    /** Sees to replicas that are at rest. */
+    public interface Waker {
+        /** Opens the group on its nodes; completes, on any thread, when a leader is known. */
+        CompletableFuture<Void> wake(PartitionReplica replica);
+
+        /** Completes if a majority of the members confirms that the group is at rest where this replica is. */
+        CompletableFuture<Boolean> confirmRest(PartitionReplica replica);
+    }
 
     PartitionReplica(
             RaftGroupHandle group,
-            PartitionMachine machine,
+            RestingLog restingLog,
             IntFunction<String> addressOf,
             LongSupplier clockMs,
+            Waker waker,
             EntryPacing pacing,
             int entryBytesMax,
             ByteBudget partitionBudget,
             ByteBudget nodeBudget) {
         this.group = group;
-        this.machine = machine;
+        this.restingLog = restingLog;
         this.addressOf = addressOf;
         this.clockMs = clockMs;
+        this.waker = waker;
         this.appends = new AppendQueue(this::propose, pacing, entryBytesMax, partitionBudget, nodeBudget, clockMs);
         this.barriers = new ReadBarriers(group);
+        highWatermark.set(restingLog.nextOffset());
     }
 
     public RaftGroupHandle group() {
         return group;
     }
 
+    public boolean isOpen() {
+        return machine != null;
+    }
+
+    /** Whether the replica takes no part in its group now. */
+    public boolean isAtRest() {
+        return atRest;
+    }
+
+    /** Whether there is a moment during this call at which the replica is at rest with a log that ends there. */
+    public boolean restsAt(LogEnd end) {
+        Rest facts = group.rest();
+        // Facts are new each time it goes to rest: if they are the same after as before, there was no time in between.
+        return facts.end().equals(end) && atRest && group.rest() == facts && openFailure == null;
+    }
+
+    /** Whether a leader has been known since the replica was opened. */
+    public boolean isSettled() {
+        return settled;
+    }
+
     public @Nullable String damage() {
-        return machine.damage() != null ? machine.damage() : group.isAlive() ? null : "the replica has stopped";
+        PartitionMachine open = machine;
+        if (open == null) {
+            return openFailure;
+        }
+        return open.damage() != null ? open.damage() : group.isAlive() ? null : "the replica has stopped";
+    }
+
+    // ---- open and at rest; by the host, one thread at a time
+
+    HighWatermark waterMark() {
+        return highWatermark;
+    }
+
+    /** Before Raft opens: from then on it may vote and take entries. */
+    void opening() {
+        usedNanos = System.nanoTime();
+        openFailure = null;
+        atRest = false;
+    }
+
+    void opened(PartitionMachine open) throws IOException {
+        machine = open;
+        RestingLog before = restingLog;
+        restingLog = null;
+        if (before != null) {
+            before.close();
+        }
+        // News that came before there was a machine went unheard.
+        if (group.isReadyLeader()) {
+            leads();
+        } else if (group.leaderNode() != 0 && !group.isLeader()) {
+            follows();
+        }
+    }
+
+    /** The replica cannot be opened. */
+    void failed(String reason) {
+        openFailure = reason;
+        refuseWaiting();
+    }
+
+    /** Before Raft closes: reads go to the closed log from here on, and appends wait. */
+    void closing(RestingLog log) {
+        PartitionMachine before = machine;
+        if (before != null) {
+            bytesWrittenBefore += before.log().bytesWritten();
+            flushesBefore += before.log().flushes();
+        }
+        synchronized (phase) {
+            appends.hold();
+            settled = false;
+            restingLog = log;
+            machine = null;
+        }
+    }
+
+    /** Raft is closed. */
+    void closed() {
+        atRest = true;
+    }
+
+    /** From now on appends wait; false, and nothing has changed, if some are under way. */
+    public boolean pause() {
+        appends.hold();
+        if (!appends.isIdle()) {
+            resume();
+            return false;
+        }
+        return true;
+    }
+
+    /** The opposite of {@link #pause}; nothing if the replica has closed meanwhile. */
+    public void resume() {
+        usedNanos = System.nanoTime();
+        release();
+    }
+
+    private void release() {
+        synchronized (phase) {
+            if (machine == null) {
+                return;
+            }
+            appends.release();
+        }
+        appends.proposeNow();
+    }
+
+    /** Whether appends wait here. */
+    public boolean hasWaiting() {
+        return !appends.isIdle();
+    }
+
+    /** This node leads and takes writes. */
+    public void leads() {
+        if (settle()) {
+            release();
+        }
+    }
+
+    /** Another node leads. */
+    public void follows() {
+        if (settle()) {
+            refuseWaiting();
+        }
+    }
+
+    /** False if the replica is closed: then the news is old. */
+    private boolean settle() {
+        synchronized (phase) {
+            settled = machine != null;
+            return settled;
+        }
+    }
+
+    /** Appends that wait are given back. */
+    public void refuseWaiting() {
+        appends.refuseWaiting(RaftFailures.notLeader(group, addressOf, false));
+    }
+
+    /** How long nobody has appended, read at the leader or asked for freshness. */
+    public long idleNanos() {
+        return System.nanoTime() - usedNanos;
+    }
+
+    /** Closes files that were opened to read at rest, if unused for so long. */
+    public void closeIfUnused(long idleNanos) throws IOException {
+        RestingLog atRest = restingLog;
+        if (atRest != null) {
+            atRest.closeIfUnused(idleNanos);
+        }
     }
 
     // ---- appends
 
-    /** Appends a batch; completes when a majority has it on disk and this replica has applied it. */
+    /**
+     * Appends a batch; completes when a majority has it on disk and this replica has applied it. At rest, it wakes the
+     * group first; this replica should be the one that will lead.
+     */
     public CompletableFuture<AppendResult> append(BatchAppend batch) {
-        if (!group.isLeader()) {
+        usedNanos = System.nanoTime();
+        if (group.isLeader()) {
+            return appends.offer(batch);
+        }
+        if (settled) {
             return CompletableFuture.failedFuture(RaftFailures.notLeader(group, addressOf, false));
         }
-        return appends.offer(batch);
+        CompletableFuture<AppendResult> result = appends.offer(batch);
+        waker.wake(this).whenComplete((ok, failure) -> {
+            if (failure instanceof Refusal refusal) {
+                appends.refuseWaiting(refusal);
+            } else if (failure != null || !group.isLeader()) {
+                refuseWaiting();
+            }
+        });
+        return result;
+    }
+
+    /** Opens the replica if it is at rest; completes when a leader is known. */
+    public CompletableFuture<Void> awake() {
+        usedNanos = System.nanoTime();
+        return isOpen() && settled ? CompletableFuture.completedFuture(null) : waker.wake(this);
     }
 
     /** Makes the log start at this offset; completes with where it starts now. */
     public CompletableFuture<Long> trim(long beforeOffset) {
-        if (beforeOffset > machine.highWatermark().value()) {
+        if (beforeOffset > highWatermark.value()) {
             return CompletableFuture.failedFuture(outOfRange(beforeOffset));
         }
-        return propose(command()
-                        .setTrim(TrimCommand.newBuilder().setBeforeOffset(beforeOffset))
-                        .build())
-                .thenApply(PartitionReply::getLogStartOffset);
+        PartitionCommand trim = command()
+                .setTrim(TrimCommand.newBuilder().setBeforeOffset(beforeOffset))
+                .build();
+        return awake().thenCompose(ok -> propose(trim)).thenApply(PartitionReply::getLogStartOffset);
     }
 
     /**
@@ -92,10 +298,11 @@ public final class PartitionReplica {
 
     /** Forgets producers that have been idle too long, or are too many. A no-op on followers. */
     public void evictProducers(long idleMs, long namedIdleMs, int cap) {
-        if (!group.isReadyLeader()) {
+        PartitionMachine open = machine;
+        if (open == null || !group.isReadyLeader()) {
             return;
         }
-        List<Long> evictable = machine.evictableProducers(clockMs.getAsLong(), idleMs, namedIdleMs, cap);
+        List<Long> evictable = open.evictableProducers(clockMs.getAsLong(), idleMs, namedIdleMs, cap);
         if (!evictable.isEmpty()) {
             propose(command()
                     .setEvictProducers(EvictProducersCommand.newBuilder().addAllProducerIds(evictable))
@@ -128,11 +335,13 @@ public final class PartitionReplica {
     // ---- reads
 
     public long highWatermark() {
-        return machine.highWatermark().value();
+        return highWatermark.value();
     }
 
     public long startOffset() {
-        return machine.log().startOffset();
+        PartitionMachine open = machine;
+        RestingLog atRest = restingLog;
+        return open != null ? open.log().startOffset() : atRest == null ? 0 : atRest.startOffset();
     }
 
     /**
@@ -142,28 +351,47 @@ public final class PartitionReplica {
      * @return run it to wait no longer; harmless afterwards
      */
     public Runnable whenReadable(long offset, Runnable wake) {
-        return machine.highWatermark().whenPassed(offset, wake);
+        return highWatermark.whenPassed(offset, wake);
     }
 
     /** Reads that wait for records here. */
     public int waiters() {
-        return machine.highWatermark().waiters();
+        return highWatermark.waiters();
     }
 
     /** After this, a read here sees every write that was acknowledged, anywhere, before the call. */
     public CompletableFuture<Void> barrier() {
-        return barriers.fresh(addressOf);
+        return fresh(() -> barriers.fresh(addressOf));
     }
 
     /** After this, a read here is at most this far behind what was acknowledged. */
     public CompletableFuture<Void> barrier(long stalenessNanosMax) {
-        return barriers.within(stalenessNanosMax, addressOf);
+        return fresh(() -> barriers.within(stalenessNanosMax, addressOf));
+    }
+
+    private CompletableFuture<Void> fresh(Supplier<CompletableFuture<Void>> whenOpen) {
+        if (atRest && group.isMember()) {
+            return waker.confirmRest(this)
+                    .thenCompose(confirmed -> confirmed
+                            ? CompletableFuture.completedFuture(null)
+                            : awake().thenCompose(ok -> whenOpen.get()));
+        }
+        return awake().thenCompose(ok -> whenOpen.get());
     }
 
     /** Whole batches from this offset on; see {@link io.holdfast.storage.log.PartitionLog#read}. */
     public LogSlice read(long offset, long untilOffset, int bytesMax) {
+        PartitionMachine open = machine;
+        RestingLog atRest = restingLog;
         try {
-            return machine.log().read(offset, untilOffset, bytesMax);
+            if (open != null) {
+                usedNanos = System.nanoTime();
+                return open.log().read(offset, untilOffset, bytesMax);
+            }
+            if (atRest != null) {
+                return atRest.read(offset, untilOffset, bytesMax);
+            }
+            throw new IOException("it is being opened");
         } catch (OffsetOutOfRangeException e) {
             throw outOfRange(offset);
         } catch (IOException e) {
@@ -173,8 +401,16 @@ public final class PartitionReplica {
 
     /** Offset of the first record appended at or after this time, or the high watermark. */
     public long offsetAt(long timeMs) {
+        PartitionMachine open = machine;
+        RestingLog atRest = restingLog;
         try {
-            return machine.log().offsetAt(timeMs);
+            if (open != null) {
+                return open.log().offsetAt(timeMs);
+            }
+            if (atRest != null) {
+                return atRest.offsetAt(timeMs);
+            }
+            throw new IOException("it is being opened");
         } catch (IOException e) {
             throw damaged(e);
         }
@@ -200,27 +436,41 @@ public final class PartitionReplica {
                 ErrorReason.ERROR_REASON_UNAVAILABLE, "try again: the log is being replaced: " + e.getMessage());
     }
 
-    /** What this replica knows of a producer; null if nothing. */
-    public @Nullable ProducerRow producer(long producerId) {
-        return machine.producer(producerId);
+    /** What this replica knows of a producer; completes with null if nothing. */
+    public CompletableFuture<@Nullable ProducerRow> producer(long producerId) {
+        return awake().thenCompose(ok -> barriers.fresh(addressOf)).thenApply(ok -> {
+            PartitionMachine open = machine;
+            if (open == null) {
+                throw damaged(new IOException("the replica went to rest"));
+            }
+            return open.producer(producerId);
+        });
     }
 
     /** Streams the last checkpoint to a replica that is far behind; blocks until it is sent. */
     public void sendCheckpoint(long minIndex, Consumer<FetchCheckpointResponse> part) throws IOException {
-        machine.sendCheckpoint(minIndex, part);
+        PartitionMachine open = machine;
+        if (open == null) {
+            throw new IOException(group.group() + " is at rest here");
+        }
+        open.sendCheckpoint(minIndex, part);
     }
 
     // ---- figures
 
     public long bytesOnDisk() {
-        return machine.log().bytesOnDisk();
+        PartitionMachine open = machine;
+        RestingLog atRest = restingLog;
+        return open != null ? open.log().bytesOnDisk() : atRest == null ? 0 : atRest.bytesOnDisk();
     }
 
     public long bytesWritten() {
-        return machine.log().bytesWritten();
+        PartitionMachine open = machine;
+        return bytesWrittenBefore + (open == null ? 0 : open.log().bytesWritten());
     }
 
     public long flushes() {
-        return machine.log().flushes();
+        PartitionMachine open = machine;
+        return flushesBefore + (open == null ? 0 : open.log().flushes());
     }
 }

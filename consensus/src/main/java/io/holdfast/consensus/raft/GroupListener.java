@@ -5,6 +5,9 @@ public interface GroupListener {
     /** A leader is known; it may be this node. */
     void onLeader(GroupId group, int leaderNode);
 
+    /** The local replica leads, and has applied what earlier terms committed: from now on it takes writes. */
+    void onLeading(GroupId group);
+
     /** The local replica found damage and takes no further part. */
     void onDamage(GroupId group, String reason);
 

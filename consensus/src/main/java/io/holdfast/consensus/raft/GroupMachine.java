@@ -281,6 +281,11 @@ public abstract class GroupMachine extends BaseStateMachine {
     }
 
     @Override
+    public void notifyLeaderReady() {
+        listener.onLeading(groupId);
+    }
+
+    @Override
     public void notifyLogFailed(Throwable failure, LogEntryProto entry) {
         Throwable cause = failure;
         while (cause instanceof CompletionException && cause.getCause() != null) {

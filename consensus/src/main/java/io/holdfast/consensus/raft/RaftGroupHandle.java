@@ -26,36 +26,69 @@ import org.apache.ratis.protocol.TransferLeadershipRequest;
 import org.apache.ratis.server.RaftConfiguration;
 import org.apache.ratis.server.RaftServer;
 import org.apache.ratis.server.protocol.TermIndex;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The local replica of a Raft group, open. Any thread. */
+/**
+ * The local replica of a Raft group, open or at rest. A replica at rest is closed: it has no threads and no timers, takes
+ * no part in anything, and answers from what it knew when it was closed. Any thread.
+ */
 public final class RaftGroupHandle {
     private static final Logger LOG = LoggerFactory.getLogger(RaftGroupHandle.class);
     private static final long CONFIGURATION_TIMEOUT_MS = 30_000;
-    private static final long ANSWER_MS_MAX = 1_000;
+    private static final long ANSWER_MS_MAX = 2_000;
     private static final long ENTRIES_BEHIND_MAX = 100;
 
     private final RaftServer server;
-    private final RaftServer.Division division;
     private final GroupId group;
     private final Peer self;
     private final ClientId clientId;
     private final AtomicLong callIds;
+    /** Null at rest. */
+    private volatile RaftServer.@Nullable Division division;
 
-    RaftGroupHandle(
-            RaftServer server,
-            RaftServer.Division division,
-            GroupId group,
-            Peer self,
-            ClientId clientId,
-            AtomicLong callIds) {
+    private volatile Rest rest;
+
+    /**
+     * What a replica at rest knows.
+     *
+     * @param term Raft's current term when it was closed
+     * @param end of its log, all of it committed and applied
+     * @param members of the group as of then
+     */
+    public record Rest(long term, LogEnd end, List<Peer> members) {
+        /** Before a group is opened for the first time. */
+        public static Rest unborn(List<Peer> founders) {
+            return new Rest(0, LogEnd.NONE, List.copyOf(founders));
+        }
+    }
+
+    RaftGroupHandle(RaftServer server, GroupId group, Peer self, ClientId clientId, AtomicLong callIds, Rest rest) {
         this.server = server;
-        this.division = division;
         this.group = group;
         this.self = self;
         this.clientId = clientId;
         this.callIds = callIds;
+        this.rest = rest;
+    }
+
+    void opened(RaftServer.Division open) {
+        division = open;
+    }
+
+    void closed(Rest facts) {
+        rest = facts;
+        division = null;
+    }
+
+    public boolean isOpen() {
+        return division != null;
+    }
+
+    /** What was known when the replica was last closed. */
+    public Rest rest() {
+        return rest;
     }
 
     public GroupId group() {
@@ -63,42 +96,56 @@ public final class RaftGroupHandle {
     }
 
     public boolean isLeader() {
-        return division.getInfo().isLeader();
+        RaftServer.Division open = division;
+        return open != null && open.getInfo().isLeader();
     }
 
     /** Leader, and everything that earlier terms committed is applied. */
     public boolean isReadyLeader() {
-        return division.getInfo().isLeader() && division.getInfo().isLeaderReady();
+        RaftServer.Division open = division;
+        return open != null && open.getInfo().isLeader() && open.getInfo().isLeaderReady();
     }
 
     /** Node that leads, 0 if not known. */
     public int leaderNode() {
-        RaftPeerId leader = division.getInfo().getLeaderId();
+        RaftServer.Division open = division;
+        RaftPeerId leader = open == null ? null : open.getInfo().getLeaderId();
         return leader == null ? 0 : Peer.nodeIdOf(leader);
     }
 
     public long term() {
-        return division.getInfo().getCurrentTerm();
+        RaftServer.Division open = division;
+        return open == null ? rest.term : open.getInfo().getCurrentTerm();
     }
 
     public long appliedIndex() {
-        return division.getStateMachine().getLastAppliedTermIndex().getIndex();
+        RaftServer.Division open = division;
+        return open == null
+                ? rest.end.index
+                : open.getStateMachine().getLastAppliedTermIndex().getIndex();
     }
 
     public long committedIndex() {
-        return division.getRaftLog().getLastCommittedIndex();
+        RaftServer.Division open = division;
+        return open == null ? rest.end.index : open.getRaftLog().getLastCommittedIndex();
     }
 
     /** Last entry of the local Raft log, or what the last checkpoint holds; never null. */
     public LogEnd logEnd() {
-        TermIndex last = division.getRaftLog().getLastEntryTermIndex();
-        TermIndex applied = division.getStateMachine().getLastAppliedTermIndex();
+        RaftServer.Division open = division;
+        if (open == null) {
+            return rest.end;
+        }
+        TermIndex last = open.getRaftLog().getLastEntryTermIndex();
+        TermIndex applied = open.getStateMachine().getLastAppliedTermIndex();
         TermIndex end = last == null || last.compareTo(applied) < 0 ? applied : last;
         return new LogEnd(Math.max(0, end.getTerm()), Math.max(0, end.getIndex()));
     }
 
     /** Where a Raft log ends; the greater one has more. */
     public record LogEnd(long term, long index) implements Comparable<LogEnd> {
+        public static final LogEnd NONE = new LogEnd(0, 0);
+
         @Override
         public int compareTo(LogEnd other) {
             int byTerm = Long.compare(term, other.term);
@@ -106,8 +153,10 @@ public final class RaftGroupHandle {
         }
     }
 
+    /** False once Ratis has given the open replica up. */
     public boolean isAlive() {
-        return division.getInfo().isAlive();
+        RaftServer.Division open = division;
+        return open == null || open.getInfo().isAlive();
     }
 
     /**
@@ -115,7 +164,11 @@ public final class RaftGroupHandle {
      * members is under way. Before that, losing another node may still lose the group.
      */
     public boolean isMember() {
-        RaftConfiguration configuration = division.getRaftConf();
+        RaftServer.Division open = division;
+        if (open == null) {
+            return rest.members.stream().anyMatch(peer -> peer.name().equals(self.name()));
+        }
+        RaftConfiguration configuration = open.getRaftConf();
         return configuration.getCurrentPeers().stream()
                         .anyMatch(peer -> peer.getId().equals(self.raftId()))
                 && configuration.getPreviousPeers().isEmpty()
@@ -123,13 +176,18 @@ public final class RaftGroupHandle {
     }
 
     public boolean isCandidate() {
-        return division.getInfo().getCurrentRole() == RaftPeerRole.CANDIDATE;
+        RaftServer.Division open = division;
+        return open != null && open.getInfo().getCurrentRole() == RaftPeerRole.CANDIDATE;
     }
 
     /** Voting members as the local replica knows them. */
     public List<Peer> members() {
+        RaftServer.Division open = division;
+        if (open == null) {
+            return rest.members;
+        }
         List<Peer> members = new ArrayList<>();
-        division.getRaftConf().getAllPeers(RaftPeerRole.FOLLOWER).forEach(peer -> members.add(Peer.of(peer)));
+        open.getRaftConf().getAllPeers(RaftPeerRole.FOLLOWER).forEach(peer -> members.add(Peer.of(peer)));
         return members;
     }
 
@@ -158,8 +216,12 @@ public final class RaftGroupHandle {
                 .setMessage(message)
                 .setType(type)
                 .build();
+        RaftServer.Division open = division;
+        if (open == null) {
+            return CompletableFuture.failedFuture(new IOException("the replica is at rest"));
+        }
         try {
-            return ((RaftClientAsynchronousProtocol) division).submitClientRequestAsync(request);
+            return ((RaftClientAsynchronousProtocol) open).submitClientRequestAsync(request);
         } catch (IOException | RuntimeException e) {
             return CompletableFuture.failedFuture(e);
         }
@@ -167,33 +229,61 @@ public final class RaftGroupHandle {
 
     /** Whether a member answers this leader and has all but the last few entries. False on followers. */
     public boolean isCaughtUp(int nodeId) {
-        if (!division.getInfo().isLeader()) {
+        RaftServer.Division open = division;
+        return open != null
+                && open.getInfo().isLeader()
+                && open.getRaftConf().getCurrentPeers().stream()
+                        .filter(peer -> Peer.nodeIdOf(peer.getId()) == nodeId)
+                        .anyMatch(peer -> answers(open, peer.getId())
+                                && knownCommit(open, peer.getId()) >= committedIndex() - ENTRIES_BEHIND_MAX);
+    }
+
+    /** Nodes of members that this leader has heard nothing of for two seconds. Empty on followers. */
+    public List<Integer> silentMembers() {
+        RaftServer.Division open = division;
+        List<Integer> silent = new ArrayList<>();
+        if (open != null) {
+            for (RaftPeerId peer : others(open)) {
+                if (!answers(open, peer)) {
+                    silent.add(Peer.nodeIdOf(peer));
+                }
+            }
+        }
+        return silent;
+    }
+
+    /** Whether this ready leader and all members have applied or know as committed all there is. */
+    public boolean isAtPeace() {
+        RaftServer.Division open = division;
+        if (open == null || !isReadyLeader() || !isMember()) {
             return false;
         }
-        return division.getRaftConf().getCurrentPeers().stream()
-                .filter(peer -> Peer.nodeIdOf(peer.getId()) == nodeId)
-                .anyMatch(peer ->
-                        answers(peer.getId()) && knownCommit(peer.getId()) >= committedIndex() - ENTRIES_BEHIND_MAX);
+        long end = logEnd().index();
+        return committedIndex() == end
+                && appliedIndex() == end
+                && others(open).stream().allMatch(peer -> answers(open, peer) && knownCommit(open, peer) == end);
     }
 
-    /** Whether a member that answers this leader does not know the last commit yet. False on followers. */
-    public boolean hasMemberBehindCommit() {
-        long committed = committedIndex();
-        return division.getInfo().isLeader()
-                && division.getRaftConf().getCurrentPeers().stream()
-                        .filter(peer -> !peer.getId().equals(self.raftId()))
-                        .anyMatch(peer -> answers(peer.getId()) && knownCommit(peer.getId()) < committed);
+    /** The other members, if this replica leads; else nobody. */
+    private List<RaftPeerId> others(RaftServer.Division open) {
+        if (!open.getInfo().isLeader()) {
+            return List.of();
+        }
+        return open.getRaftConf().getCurrentPeers().stream()
+                .map(RaftPeer::getId)
+                .filter(peer -> !peer.equals(self.raftId()))
+                .toList();
     }
 
-    private boolean answers(RaftPeerId member) {
-        return division.getInfo().getRoleInfoProto().getLeaderInfo().getFollowerInfoList().stream()
+    private static boolean answers(RaftServer.Division open, RaftPeerId member) {
+        return open.getInfo().getRoleInfoProto().getLeaderInfo().getFollowerInfoList().stream()
                 .anyMatch(
                         follower -> RaftPeerId.valueOf(follower.getId().getId()).equals(member)
                                 && follower.getLastRpcElapsedTimeMs() < ANSWER_MS_MAX);
     }
 
-    private long knownCommit(RaftPeerId member) {
-        return division.getCommitInfos().stream()
+    private static long knownCommit(RaftServer.Division open, RaftPeerId member) {
+        return open.getCommitInfos().stream()
                 .filter(info -> RaftPeerId.valueOf(info.getServer().getId()).equals(member))
                 .mapToLong(CommitInfoProto::getCommitIndex)
                 .findFirst()
@@ -206,12 +296,28 @@ public final class RaftGroupHandle {
      * election and nothing else.
      */
     public void electWithout(int deadNode) {
-        RaftPeerId leader = division.getInfo().getLeaderId();
-        if (leader == null
-                || Peer.nodeIdOf(leader) != deadNode
-                || !division.getInfo().isFollower()) {
-            return;
+        RaftServer.Division open = division;
+        RaftPeerId leader = open == null ? null : open.getInfo().getLeaderId();
+        if (open != null
+                && leader != null
+                && Peer.nodeIdOf(leader) == deadNode
+                && open.getInfo().isFollower()) {
+            stand(leader);
         }
+    }
+
+    /** Stands for election at once, if this replica is open and knows no leader. */
+    public void elect() {
+        RaftServer.Division open = division;
+        if (open != null
+                && open.getInfo().getLeaderId() == null
+                && open.getInfo().isFollower()) {
+            stand(self.raftId());
+        }
+    }
+
+    /** As if that peer, the present leader or anyone if there is none, had asked this one to take over. */
+    private void stand(RaftPeerId leader) {
         StartLeaderElectionRequestProto request = StartLeaderElectionRequestProto.newBuilder()
                 .setServerRequest(RaftRpcRequestProto.newBuilder()
                         .setRequestorId(leader.toByteString())

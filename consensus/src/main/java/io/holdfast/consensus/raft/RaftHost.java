@@ -1,5 +1,6 @@
 package io.holdfast.consensus.raft;
 
+import io.holdfast.consensus.raft.RaftGroupHandle.Rest;
 import io.holdfast.consensus.raft.transport.TransportSettings;
 import io.holdfast.consensus.raft.transport.TransportType;
 import io.holdfast.storage.log.DurableDirectory;
@@ -29,6 +30,7 @@ import org.apache.ratis.statemachine.StateMachine;
  */
 public final class RaftHost implements Closeable {
     private static final long REQUEST_TIMEOUT_MS = 3_000;
+    private static final long HEARTBEAT_TICK_MS = 50;
 
     private final Peer self;
     private final Path storage;
@@ -54,7 +56,7 @@ public final class RaftHost implements Closeable {
                 bindPort,
                 4 * settings.entryBytesMax(),
                 REQUEST_TIMEOUT_MS,
-                settings.electionTimeoutMin().toMillis() / 8,
+                Math.min(HEARTBEAT_TICK_MS, settings.electionTimeoutMin().toMillis() / 8),
                 id -> groups.containsKey(new GroupId(id.getUuid())));
         server = RaftServer.newBuilder()
                 .setServerId(self.raftId())
@@ -89,13 +91,26 @@ public final class RaftHost implements Closeable {
         return Files.isDirectory(folder(group));
     }
 
+    /** A replica that is at rest, with what is known of it. */
+    public RaftGroupHandle atRest(GroupId group, Rest rest) {
+        return new RaftGroupHandle(server, group, self, clientId, callIds, rest);
+    }
+
+    /** Opens the local replica of a group; see {@link #open(RaftGroupHandle, List, GroupMachine)}. */
+    public RaftGroupHandle open(GroupId group, List<Peer> peers, GroupMachine machine) throws IOException {
+        RaftGroupHandle handle = atRest(group, Rest.unborn(peers));
+        open(handle, peers, machine);
+        return handle;
+    }
+
     /**
      * Opens the local replica of a group.
      *
      * @param peers members at the group's birth, this node among them; or, if this node is to join a group that exists,
      *     its members without this node, which then waits to be added and does not vote before
      */
-    public RaftGroupHandle open(GroupId group, List<Peer> peers, GroupMachine machine) throws IOException {
+    public void open(RaftGroupHandle handle, List<Peer> peers, GroupMachine machine) throws IOException {
+        GroupId group = handle.group();
         List<RaftPeer> raftPeers = new ArrayList<>();
         peers.forEach(peer -> raftPeers.add(peer.raft()));
         machines.put(group, machine);
@@ -111,10 +126,17 @@ public final class RaftHost implements Closeable {
             machines.remove(group);
             throw e;
         }
-        RaftGroupHandle handle =
-                new RaftGroupHandle(server, server.getDivision(group.raft()), group, self, clientId, callIds);
+        handle.opened(server.getDivision(group.raft()));
         groups.put(group, handle);
-        return handle;
+    }
+
+    /**
+     * Closes the local replica but remembers it: what it has stays. For Raft it is as if the node had stopped, so it is
+     * safe at any time.
+     */
+    public void rest(RaftGroupHandle handle, Rest facts) throws IOException {
+        close(handle.group(), false);
+        handle.closed(facts);
     }
 
     /**

@@ -3,12 +3,27 @@ package io.holdfast.node.cluster;
 import com.google.common.util.concurrent.Futures;
 import com.google.common.util.concurrent.ListenableFuture;
 import com.google.common.util.concurrent.MoreExecutors;
+import io.grpc.Context;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Supplier;
 
 /** gRPC's futures as ours. */
 public final class Calls {
     private Calls() {}
+
+    /**
+     * A call for the node's own sake. One that is made while a caller's request is being served is otherwise cancelled
+     * with it, by gRPC's context, also when others have come to wait for its answer.
+     */
+    static <T> CompletableFuture<T> detached(Supplier<ListenableFuture<T>> call) {
+        Context before = Context.ROOT.attach();
+        try {
+            return future(call.get());
+        } finally {
+            Context.ROOT.detach(before);
+        }
+    }
 
     /** Completes on gRPC's thread; fails with the call's StatusRuntimeException. */
     public static <T> CompletableFuture<T> future(ListenableFuture<T> call) {

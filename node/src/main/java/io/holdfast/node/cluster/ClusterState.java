@@ -6,7 +6,9 @@ import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.v1.ErrorReason;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
@@ -23,6 +25,7 @@ public final class ClusterState {
     private volatile MetadataImage image = MetadataImage.EMPTY;
     private final Map<GroupId, Integer> leaders = new ConcurrentHashMap<>();
     private final Map<GroupId, PartitionReplica> replicas = new ConcurrentHashMap<>();
+    private final Set<Integer> down = ConcurrentHashMap.newKeySet();
     private final Map<GroupId, String> damaged = new ConcurrentHashMap<>();
     private final AtomicLong version = new AtomicLong(1);
     private final CopyOnWriteArrayList<Runnable> watchers = new CopyOnWriteArrayList<>();
@@ -94,10 +97,6 @@ public final class ClusterState {
         changed();
     }
 
-    void setDamaged(GroupId group, String reason) {
-        damaged.put(group, reason);
-    }
-
     /** Groups whose local replica withdrew, with the reason. */
     public Map<GroupId, String> damaged() {
         return damaged;
@@ -111,16 +110,46 @@ public final class ClusterState {
         return replicas.get(group);
     }
 
-    /** Node that leads a group as far as known here, else 0. */
+    /** Node that leads a group as far as known here, or that should, else 0. */
     public int leader(GroupId group) {
         PartitionReplica local = replicas.get(group);
-        if (local != null) {
-            int known = local.group().leaderNode();
-            if (known != 0) {
-                return known;
+        int known = local == null ? 0 : local.group().leaderNode();
+        if (known == 0 && (local == null || local.isSettled())) {
+            known = leaders.getOrDefault(group, 0);
+        }
+        return known != 0 && !(local == null && isDown(known)) ? known : placedLeader(group);
+    }
+
+    /** The first node in the order of placement that is up; 0 if there is no such partition. */
+    int placedLeader(GroupId group) {
+        List<Integer> order = placement(group);
+        PartitionReplica local = replicas.get(group);
+        for (int node : order) {
+            boolean cannot = node == nodeId && local != null && local.damage() != null;
+            if (!cannot && !isDown(node)) {
+                return node;
             }
         }
-        return leaders.getOrDefault(group, 0);
+        return order.isEmpty() ? 0 : order.get(0);
+    }
+
+    /** Nodes of a partition's replicas; the first should lead. */
+    List<Integer> placement(GroupId group) {
+        TopicRow topic = image.topic(group.topicId());
+        return topic == null || group.partition() >= topic.getAssignmentsCount()
+                ? List.of()
+                : topic.getAssignments(group.partition()).getReplicaNodesList();
+    }
+
+    /** Whether a node has been found not to answer. */
+    public boolean isDown(int node) {
+        return down.contains(node);
+    }
+
+    void setDown(int node, boolean isDown) {
+        if (isDown ? down.add(node) : down.remove(node)) {
+            changed();
+        }
     }
 
     public String apiAddress(int node) {

@@ -3,13 +3,17 @@ package io.holdfast.node.cluster;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.consensus.metadata.MetadataReplica;
+import io.holdfast.internal.v1.HelloRequest;
 import io.holdfast.internal.v1.MetadataCommand;
 import io.holdfast.internal.v1.MetadataReply;
+import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.internal.v1.NodeServiceGrpc;
 import io.holdfast.internal.v1.SubmitMetadataRequest;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.WriteOutcome;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -23,6 +27,8 @@ import java.util.function.Supplier;
  */
 public final class MetadataClient {
     private static final long RETRY_MS = 50;
+    private static final long HELLO_MS = 500;
+    private static final long HELLO_AGAIN_MS = 10;
 
     private final MetadataReplica replica;
     private final ClusterState state;
@@ -79,6 +85,41 @@ public final class MetadataClient {
         } else {
             timer.schedule(() -> awaitApplied(index, deadline, result), 5, TimeUnit.MILLISECONDS);
         }
+    }
+
+    /** Once all nodes that are up have applied this metadata index, so that the caller finds its change on any. */
+    public CompletableFuture<Void> appliedEverywhere(long index, Duration timeout) {
+        long deadline = System.nanoTime() + timeout.toNanos();
+        List<CompletableFuture<Void>> nodes = new ArrayList<>();
+        nodes.add(applied(index, timeout));
+        for (NodeRow node : state.image().nodes().values()) {
+            if (node.getNodeId() != state.nodeId()) {
+                CompletableFuture<Void> there = new CompletableFuture<>();
+                awaitAppliedBy(node, index, deadline, there);
+                nodes.add(there);
+            }
+        }
+        return CompletableFuture.allOf(nodes.toArray(CompletableFuture[]::new));
+    }
+
+    private void awaitAppliedBy(NodeRow node, long index, long deadline, CompletableFuture<Void> result) {
+        if (state.isDown(node.getNodeId()) || System.nanoTime() > deadline) {
+            result.complete(null);
+            return;
+        }
+        Calls.detached(() -> NodeServiceGrpc.newFutureStub(channels.to(node.getApiAddress()))
+                        .withDeadlineAfter(HELLO_MS, TimeUnit.MILLISECONDS)
+                        .hello(HelloRequest.getDefaultInstance()))
+                .whenComplete((answer, failure) -> {
+                    if (failure == null && answer.getMetadataVersion() >= index) {
+                        result.complete(null);
+                    } else {
+                        timer.schedule(
+                                () -> awaitAppliedBy(node, index, deadline, result),
+                                HELLO_AGAIN_MS,
+                                TimeUnit.MILLISECONDS);
+                    }
+                });
     }
 
     private <T> void attempt(Supplier<CompletableFuture<T>> action, long deadline, CompletableFuture<T> result) {

@@ -41,7 +41,7 @@ public final class MetadataOpening {
             if (!formation.founder()) {
                 peers.removeIf(peer -> peer.nodeId() == raft.self().nodeId());
             }
-            row = ReplicaReconciler.replicaRow(peers);
+            row = LocalReplicas.replicaRow(peers);
             identity.storeReplica(GroupId.METADATA, row);
         } else if (row.getOpened() && !raft.exists(GroupId.METADATA)) {
             throw new IOException("the metadata group's Raft log is gone, and with it this node's votes: empty the data"

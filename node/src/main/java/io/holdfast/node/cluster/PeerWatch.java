@@ -8,6 +8,7 @@ import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.raft.Peer;
 import io.holdfast.consensus.raft.RaftGroupHandle;
 import io.holdfast.consensus.raft.RaftGroupHandle.LogEnd;
+import io.holdfast.internal.v1.HelloRequest;
 import io.holdfast.internal.v1.LastEntriesRequest;
 import io.holdfast.internal.v1.LastEntriesResponse;
 import io.holdfast.internal.v1.LastEntry;
@@ -50,6 +51,7 @@ public final class PeerWatch implements Closeable {
     private static final int CONNECT_MS = 200;
     private static final long TURN_MS = 120;
     private static final long ASK_MS = 150;
+    private static final long PING_MS = 1_000;
 
     private final ClusterState state;
     private final MetadataReplica metadata;
@@ -73,6 +75,15 @@ public final class PeerWatch implements Closeable {
         this.timer = timer;
         state.watch(watcher);
         watchAll();
+        timer.scheduleWithFixedDelay(this::ping, PING_MS, PING_MS, TimeUnit.MILLISECONDS);
+    }
+
+    /** A process that is paused keeps its connections. */
+    private void ping() {
+        watched.forEach((node, address) -> Calls.future(NodeServiceGrpc.newFutureStub(channels.to(address))
+                        .withDeadlineAfter(PING_MS, TimeUnit.MILLISECONDS)
+                        .hello(HelloRequest.getDefaultInstance()))
+                .whenComplete((answer, failure) -> state.setDown(node, failure != null)));
     }
 
     private void watchAll() {
@@ -94,6 +105,9 @@ public final class PeerWatch implements Closeable {
         if (now == ConnectivityState.SHUTDOWN) {
             return;
         }
+        if (now == ConnectivityState.READY) {
+            state.setDown(node, false);
+        }
         if (before == ConnectivityState.READY && now != ConnectivityState.READY) {
             run(() -> check(node, address));
         }
@@ -108,6 +122,7 @@ public final class PeerWatch implements Closeable {
             socket.connect(target, CONNECT_MS);
         } catch (ConnectException e) {
             LOG.info("node {} has died: nobody listens at {}", node, address);
+            state.setDown(node, true);
             electWithout(node);
         } catch (IOException e) {
             LOG.debug("node {} cannot be reached at {}: {}", node, address, e.getMessage());

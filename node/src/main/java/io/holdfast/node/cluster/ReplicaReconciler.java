@@ -2,14 +2,11 @@ package io.holdfast.node.cluster;
 
 import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.consensus.metadata.MetadataReplica;
-import io.holdfast.consensus.partition.PartitionHost;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.raft.Peer;
 import io.holdfast.consensus.raft.RaftGroupHandle;
-import io.holdfast.consensus.raft.RaftHost;
 import io.holdfast.internal.v1.NodeRow;
-import io.holdfast.internal.v1.ReplicaRow;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.config.NodeConfig;
 import java.io.Closeable;
@@ -38,11 +35,11 @@ import org.slf4j.LoggerFactory;
 public final class ReplicaReconciler implements Closeable {
     private static final Logger LOG = LoggerFactory.getLogger(ReplicaReconciler.class);
     private static final long TICK_MS = 500;
-    private static final long RETRY_OPEN_MS = 5_000;
     private static final long CHECKPOINT_BYTES = 256L << 20;
+    private static final int RESTING_TICKS = 10;
 
-    private final RaftHost raft;
-    private final PartitionHost partitions;
+    private final LocalReplicas replicas;
+    private final RestingGroups resting;
     private final MetadataReplica metadata;
     private final NodeIdentity identity;
     private final ClusterState state;
@@ -50,49 +47,31 @@ public final class ReplicaReconciler implements Closeable {
     private final ScheduledExecutorService thread;
     private final AtomicBoolean queued = new AtomicBoolean();
     private final Set<GroupId> changingMembers = java.util.concurrent.ConcurrentHashMap.newKeySet();
-    private final Map<GroupId, Long> failedOpens = new HashMap<>();
     private final Map<GroupId, Long> housekeptAt = new HashMap<>();
     private final Map<GroupId, Long> checkpointedBytes = new HashMap<>();
     private final LeaderSpread leaders;
-    private final IdleGroups idleGroups = new IdleGroups();
+    private long passedVersion = -1;
+    private long upkeptVersion = -1;
+    private int upkeeps;
     private volatile @Nullable ScheduledFuture<?> ticks;
     private final Runnable watcher = this::trigger;
 
     /** @param thread a single thread, on which all passes run */
     public ReplicaReconciler(
-            RaftHost raft,
-            PartitionHost partitions,
+            RestingGroups resting,
             MetadataReplica metadata,
             NodeIdentity identity,
             ClusterState state,
             NodeConfig config,
             ScheduledExecutorService thread) {
-        this.raft = raft;
-        this.partitions = partitions;
+        this.replicas = resting.replicas();
+        this.resting = resting;
         this.metadata = metadata;
         this.identity = identity;
         this.state = state;
         this.config = config;
         this.thread = thread;
         this.leaders = new LeaderSpread(state.nodeId());
-    }
-
-    /**
-     * Opens the replicas that this node had before. Before Raft's port is open: a group must not be spoken to while it
-     * starts.
-     */
-    public void reopen() throws IOException {
-        for (Map.Entry<GroupId, ReplicaRow> known : identity.replicas().entrySet()) {
-            GroupId group = known.getKey();
-            if (group.isPartition() && known.getValue().getOpened() && raft.exists(group)) {
-                open(
-                        group,
-                        group.toString(),
-                        () -> known.getValue().getPeersList().stream()
-                                .map(MetadataImage::peer)
-                                .toList());
-            }
-        }
     }
 
     /** Begins to reconcile. */
@@ -129,97 +108,44 @@ public final class ReplicaReconciler implements Closeable {
 
     private void pass() {
         MetadataImage image = state.image();
+        if (image.version() == passedVersion) {
+            return;
+        }
+        boolean complete = true;
         Set<GroupId> wanted = new HashSet<>();
         for (TopicRow topic : image.topics().values()) {
             for (int p = 0; p < topic.getAssignmentsCount(); p++) {
                 if (topic.getAssignments(p).getReplicaNodesList().contains(state.nodeId())) {
                     GroupId group = MetadataImage.group(topic, p);
                     wanted.add(group);
-                    if (state.replica(group) == null && mayTryToOpen(group)) {
-                        int partition = p;
-                        open(group, topic.getName() + "/" + p, () -> openingPeers(image, topic, partition, group));
+                    if (state.replica(group) == null) {
+                        complete &= add(image, topic, p);
                     }
                 }
             }
         }
-        for (GroupId group : List.copyOf(state.replicas().keySet())) {
+        for (Map.Entry<GroupId, PartitionReplica> open :
+                List.copyOf(state.replicas().entrySet())) {
+            GroupId group = open.getKey();
             // An image that is older than the topic knows nothing of it: that is no reason to delete.
             if (!wanted.contains(group)
                     && group.topicId() < image.nextTopicId()
                     && image.topic(group.topicId()) == null) {
-                delete(group);
+                housekeptAt.remove(group);
+                checkpointedBytes.remove(group);
+                replicas.delete(open.getValue());
             }
         }
+        passedVersion = complete ? image.version() : -1;
     }
 
-    private boolean mayTryToOpen(GroupId group) {
-        Long failed = failedOpens.get(group);
-        return failed == null || System.currentTimeMillis() - failed > RETRY_OPEN_MS;
-    }
-
-    private interface Peers {
-        List<Peer> get() throws IOException;
-    }
-
-    private void open(GroupId group, String name, Peers peers) {
+    private boolean add(MetadataImage image, TopicRow topic, int partition) {
         try {
-            PartitionReplica replica = partitions.open(group, peers.get());
-            ReplicaRow row = identity.replica(group);
-            if (row != null && !row.getOpened()) {
-                identity.storeReplica(group, row.toBuilder().setOpened(true).build());
-            }
-            failedOpens.remove(group);
-            state.addReplica(group, replica);
-        } catch (IOException | RuntimeException e) {
-            failedOpens.put(group, System.currentTimeMillis());
-            String reason = e.getMessage() == null ? e.toString() : e.getMessage();
-            state.setDamaged(group, reason);
-            LOG.error("the replica of {} cannot be opened: {}", name, reason);
-        }
-    }
-
-    /** Whom to open with; remembered, so that a restart in between opens with the same. */
-    private List<Peer> openingPeers(MetadataImage image, TopicRow topic, int partition, GroupId group)
-            throws IOException {
-        ReplicaRow row = identity.replica(group);
-        if (row == null) {
-            List<Peer> peers = image.founders(topic, partition);
-            if (peers.stream().noneMatch(peer -> peer.name().equals(raft.self().name()))) {
-                peers = new ArrayList<>(image.peers(topic, partition));
-                peers.removeIf(peer -> peer.nodeId() == state.nodeId());
-            }
-            identity.storeReplica(group, replicaRow(peers));
-            return peers;
-        }
-        if (row.getOpened() && !raft.exists(group)) {
-            throw new IOException(
-                    "its Raft log is gone, and with it this replica's votes: stop the node, empty its data"
-                            + " directory and start it again; it will copy everything from the other replicas");
-        }
-        return row.getPeersList().stream().map(MetadataImage::peer).toList();
-    }
-
-    static ReplicaRow replicaRow(List<Peer> peers) {
-        ReplicaRow.Builder row = ReplicaRow.newBuilder();
-        for (Peer peer : peers) {
-            row.addPeers(NodeRow.newBuilder()
-                    .setNodeId(peer.nodeId())
-                    .setIncarnation(peer.incarnation())
-                    .setRaftAddress(peer.address()));
-        }
-        return row.build();
-    }
-
-    private void delete(GroupId group) {
-        try {
-            state.removeReplica(group);
-            housekeptAt.remove(group);
-            checkpointedBytes.remove(group);
-            partitions.delete(group);
-            identity.deleteReplica(group);
-            LOG.info("deleted the replica of {}", group);
+            replicas.add(image, topic, partition);
+            return true;
         } catch (IOException e) {
-            LOG.warn("could not delete all of {}: {}", group, e.getMessage());
+            LOG.error("cannot add the replica of {}/{}: {}", topic.getName(), partition, e.getMessage());
+            return false;
         }
     }
 
@@ -229,16 +155,29 @@ public final class ReplicaReconciler implements Closeable {
         MetadataImage image = state.image();
         Runnable nudgeMetadata = () -> metadata.nudge(identity.self());
         keepMembers(metadata.group(), desiredMetadataMembers(image), nudgeMetadata);
-        idleGroups.watch(metadata.group(), nudgeMetadata);
+        // Of thousands at rest little can change on its own.
+        boolean everyone = image.version() != upkeptVersion || upkeeps++ % RESTING_TICKS == 0;
+        upkeptVersion = image.version();
         state.replicas().forEach((group, replica) -> {
-            TopicRow topic = image.topic(group.topicId());
-            if (topic != null && group.partition() < topic.getAssignmentsCount()) {
-                keepMembers(replica.group(), image.peers(topic, group.partition()), replica::nudge);
+            if (!replica.isOpen() && !everyone) {
+                return;
             }
-            idleGroups.watch(replica.group(), replica::nudge);
-            housekeepIfDue(group, replica);
+            List<Peer> desired = desiredMembers(image, group);
+            if (replica.isOpen()) {
+                keepMembers(replica.group(), desired, replica::nudge);
+                housekeepIfDue(group, replica);
+            }
+            resting.watch(replica, desired);
         });
+        resting.wakeNeighbours();
         leaders.spread(image, state.replicas());
+    }
+
+    private static List<Peer> desiredMembers(MetadataImage image, GroupId group) {
+        TopicRow topic = image.topic(group.topicId());
+        return topic != null && group.partition() < topic.getAssignmentsCount()
+                ? image.peers(topic, group.partition())
+                : List.of();
     }
 
     /** The same nodes as now, each in its present incarnation. */

@@ -27,6 +27,8 @@ public record NodeConfig(
         Map<Integer, String> initialNodes,
         RaftSettings raft,
         Duration checkpointInterval,
+        Duration restAfter,
+        int openMax,
         long segmentBytesMax,
         int payloadReaderThreads,
         long diskFreeBytesMin,
@@ -34,6 +36,8 @@ public record NodeConfig(
         ProducerLimits producers,
         Duration shutdownTimeout,
         Map<Setting, String> values) {
+
+    private static final int OPEN_MIN = 16;
 
     /** Bounds on what clients may ask for, bytes unless said. */
     public record Limits(
@@ -84,6 +88,8 @@ public record NodeConfig(
                 initial,
                 raft,
                 read.duration(Setting.RAFT_CHECKPOINT_INTERVAL),
+                read.duration(Setting.PARTITIONS_REST_AFTER),
+                openMax(read.integer(Setting.PARTITIONS_OPEN_MAX, 0, 1 << 20), batchBytes),
                 read.size(Setting.STORAGE_SEGMENT_SIZE, 64 << 10, 1 << 30),
                 read.integer(Setting.STORAGE_READER_THREADS, 1, 1024),
                 read.longSize(Setting.STORAGE_DISK_FREE_MIN),
@@ -101,6 +107,11 @@ public record NodeConfig(
                         read.integer(Setting.PRODUCERS_PER_PARTITION, 1, Integer.MAX_VALUE)),
                 read.duration(Setting.SHUTDOWN_TIMEOUT),
                 Map.copyOf(values));
+    }
+
+    /** As configured; else as many as half of the direct memory has buffers for. */
+    private static int openMax(int configured, int batchBytes) {
+        return configured > 0 ? configured : (int) Math.max(OPEN_MIN, DirectMemory.max() / 2 / batchBytes);
     }
 
     public String apiAddress() {

@@ -90,12 +90,20 @@ final class Appends {
     private PartitionReplica leaderReplica(GroupId group) {
         PartitionReplica replica = state.replica(group);
         int leader = state.leader(group);
-        if (draining || replica == null || !replica.group().isLeader()) {
+        if (draining || replica == null || !(replica.group().isLeader() || willLead(replica, leader))) {
+            if (replica != null && replica.damage() != null && !replica.isSettled()) {
+                replica.awake(); // it cannot, but so the others hear of it
+            }
             boolean here = leader == state.nodeId();
             throw Refusal.notLeader(
                     WriteOutcome.WRITE_OUTCOME_NOT_APPLIED, here ? 0 : leader, here ? "" : state.apiAddress(leader));
         }
         return replica;
+    }
+
+    /** At rest, or just woken, and the one that should lead: it takes the write and wakes the group. */
+    private boolean willLead(PartitionReplica replica, int leader) {
+        return leader == state.nodeId() && !replica.isSettled() && replica.damage() == null;
     }
 
     private RecordBatch check(ByteBuffer bytes) {

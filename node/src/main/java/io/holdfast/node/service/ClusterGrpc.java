@@ -114,6 +114,9 @@ public final class ClusterGrpc extends ClusterServiceGrpc.ClusterServiceImplBase
         if (!replica.group().isMember()) {
             return ReplicaRole.REPLICA_ROLE_JOINING;
         }
+        if (replica.isAtRest()) {
+            return ReplicaRole.REPLICA_ROLE_RESTING;
+        }
         return replica.group().isCandidate() ? ReplicaRole.REPLICA_ROLE_CANDIDATE : ReplicaRole.REPLICA_ROLE_FOLLOWER;
     }
 }

@@ -8,7 +8,6 @@ import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.partition.AppendResult;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
-import io.holdfast.internal.v1.ProducerRow;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.record.Compression;
@@ -106,8 +105,7 @@ public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
 
     private CompletableFuture<DescribeProducerResponse> describe(GroupId group, long producerId) {
         PartitionReplica replica = reads.replica(group);
-        return replica.barrier().thenApply(ok -> {
-            ProducerRow row = replica.producer(producerId);
+        return replica.producer(producerId).thenApply(row -> {
             DescribeProducerResponse.Builder response =
                     DescribeProducerResponse.newBuilder().setHeader(headers.header());
             if (row != null) {

@@ -11,6 +11,8 @@ import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.raft.Peer;
 import io.holdfast.consensus.raft.RaftGroupHandle;
 import io.holdfast.consensus.raft.RaftGroupHandle.LogEnd;
+import io.holdfast.internal.v1.ConfirmRestRequest;
+import io.holdfast.internal.v1.ConfirmRestResponse;
 import io.holdfast.internal.v1.FetchCheckpointRequest;
 import io.holdfast.internal.v1.FetchCheckpointResponse;
 import io.holdfast.internal.v1.Formation;
@@ -25,11 +27,22 @@ import io.holdfast.internal.v1.NodeServiceGrpc;
 import io.holdfast.internal.v1.RegisterNodeCommand;
 import io.holdfast.internal.v1.RegisterRequest;
 import io.holdfast.internal.v1.RegisterResponse;
+import io.holdfast.internal.v1.RestGroupRequest;
+import io.holdfast.internal.v1.RestGroupResponse;
+import io.holdfast.internal.v1.RestingGroup;
+import io.holdfast.internal.v1.StandForElectionRequest;
+import io.holdfast.internal.v1.StandForElectionResponse;
 import io.holdfast.internal.v1.SubmitMetadataRequest;
 import io.holdfast.internal.v1.SubmitMetadataResponse;
+import io.holdfast.internal.v1.WakeGroupsRequest;
+import io.holdfast.internal.v1.WakeGroupsResponse;
+import io.holdfast.internal.v1.WokenGroup;
 import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.node.cluster.RestingGroups;
 import io.holdfast.v1.ErrorReason;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
@@ -49,11 +62,17 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
     private volatile @Nullable Formation formation;
     private volatile @Nullable MetadataReplica metadata;
     private volatile @Nullable ClusterState state;
+    private volatile @Nullable RestingGroups resting;
 
     /** @param blocking runs checkpoint transfers */
     public NodeGrpc(NodeRow self, Executor blocking) {
         this.self = self;
         this.blocking = blocking;
+    }
+
+    /** From now on peers may ask about this node's partitions. */
+    public void serve(RestingGroups groups) {
+        resting = groups;
     }
 
     public void joined(Formation cluster, MetadataReplica replica, ClusterState clusterState) {
@@ -67,6 +86,10 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
         HelloResponse.Builder response = HelloResponse.newBuilder().setNode(self);
         Formation cluster = formation;
         MetadataReplica replica = metadata;
+        ClusterState known = state;
+        if (known != null) {
+            response.setMetadataVersion(known.image().version());
+        }
         if (cluster != null && replica != null) {
             response.setFormation(cluster).setMetadataLeaderNode(replica.group().leaderNode());
             for (Peer peer : replica.group().members()) {
@@ -148,6 +171,73 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
         }
         PartitionReplica partition = cluster.replica(group);
         return group.isPartition() ? (partition == null ? null : partition.group()) : replica.group();
+    }
+
+    @Override
+    public void wakeGroups(WakeGroupsRequest request, StreamObserver<WakeGroupsResponse> to) {
+        Replies.send(to, blocking, () -> {
+            RestingGroups groups = partitionsReady();
+            List<CompletableFuture<WokenGroup>> woken = new ArrayList<>();
+            for (ByteString id : request.getGroupIdsList()) {
+                woken.add(groups.onWake(group(id)));
+            }
+            return CompletableFuture.allOf(woken.toArray(CompletableFuture[]::new))
+                    .thenApply(ok -> {
+                        WakeGroupsResponse.Builder response = WakeGroupsResponse.newBuilder();
+                        woken.forEach(one -> response.addGroups(one.join()));
+                        return response.build();
+                    });
+        });
+    }
+
+    @Override
+    public void standForElection(StandForElectionRequest request, StreamObserver<StandForElectionResponse> to) {
+        Replies.send(to, blocking, () -> {
+            partitionsReady().onStand(group(request.getGroupId()));
+            return CompletableFuture.completedFuture(StandForElectionResponse.getDefaultInstance());
+        });
+    }
+
+    @Override
+    public void restGroup(RestGroupRequest request, StreamObserver<RestGroupResponse> to) {
+        Replies.send(to, blocking, () -> {
+            LastEntry last = request.getLastEntry();
+            boolean rests = partitionsReady()
+                    .onRest(
+                            group(request.getGroupId()),
+                            request.getTerm(),
+                            new LogEnd(last.getTerm(), last.getIndex()));
+            return CompletableFuture.completedFuture(
+                    RestGroupResponse.newBuilder().setRests(rests).build());
+        });
+    }
+
+    @Override
+    public void confirmRest(ConfirmRestRequest request, StreamObserver<ConfirmRestResponse> to) {
+        Replies.send(to, blocking, () -> {
+            partitionsReady();
+            ConfirmRestResponse.Builder response =
+                    ConfirmRestResponse.newBuilder().setIncarnation(self.getIncarnation());
+            ClusterState cluster = state;
+            for (RestingGroup asked : request.getGroupsList()) {
+                PartitionReplica replica = cluster == null ? null : cluster.replica(group(asked.getGroupId()));
+                LastEntry last = asked.getLastEntry();
+                response.addConfirmed(replica != null && replica.restsAt(new LogEnd(last.getTerm(), last.getIndex())));
+            }
+            return CompletableFuture.completedFuture(response.build());
+        });
+    }
+
+    private RestingGroups partitionsReady() {
+        RestingGroups groups = resting;
+        if (groups == null) {
+            throw Refusal.of(ErrorReason.ERROR_REASON_UNAVAILABLE, "try again in a moment: the node is starting");
+        }
+        return groups;
+    }
+
+    private static GroupId group(ByteString id) {
+        return GroupId.of(id.toByteArray());
     }
 
     @Override

@@ -80,7 +80,7 @@ final class Reads {
                         consistency.getSessionToken(), replica.group().group());
                 yield seen == 0
                         ? CompletableFuture.completedFuture(null)
-                        : readable(replica, seen - 1, deadline).thenAccept(there -> {
+                        : seen(replica, seen - 1, deadline).thenAccept(there -> {
                             if (!there) {
                                 throw tooStale(replica, "it has not seen offset " + (seen - 1) + " yet");
                             }
@@ -95,6 +95,13 @@ final class Reads {
             }
             default -> timely(replica.barrier(), deadline);
         };
+    }
+
+    private CompletableFuture<Boolean> seen(PartitionReplica replica, long offset, long deadline) {
+        if (!replica.isOpen() && replica.highWatermark() <= offset) {
+            replica.awake(); // the others have gone on without it
+        }
+        return readable(replica, offset, deadline);
     }
 
     private Refusal tooStale(PartitionReplica replica, String why) {

@@ -36,7 +36,10 @@ import java.util.concurrent.TimeUnit;
 /** TopicService: changes go through the metadata group, questions are answered from this node's image of it. */
 public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
     private static final int PAGE_DEFAULT = 1000;
-    private static final long LEADER_POLL_MS = 10;
+    /** How long a new topic may take until all nodes know it, before the caller is told that it exists. */
+    private static final Duration KNOWN_PATIENCE = Duration.ofSeconds(3);
+
+    private static final long REPLICA_POLL_MS = 10;
 
     private final ClusterState state;
     private final MetadataClient metadata;
@@ -95,30 +98,30 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
                         MetadataCommand.newBuilder().setCreateTopic(command).build(), left)
                 .thenCompose(reply -> {
                     check(reply, request.getName());
-                    return metadata.applied(reply.getIndex(), left)
+                    return metadata.appliedEverywhere(reply.getIndex(), KNOWN_PATIENCE)
                             .thenCompose(ok ->
-                                    leadersKnown(reply.getTopic(), System.nanoTime() + TimeUnit.SECONDS.toNanos(5)))
+                                    replicasHere(reply.getTopic(), System.nanoTime() + TimeUnit.SECONDS.toNanos(5)))
                             .thenApply(ok -> created(reply.getTopic()));
                 });
     }
 
-    /** A topic is of use once its partitions have leaders; waits for that a little, and does not insist. */
-    private CompletableFuture<Void> leadersKnown(TopicRow topic, long deadline) {
+    /** Waits a little for this node's replicas, and does not insist. They are at rest until somebody writes. */
+    private CompletableFuture<Void> replicasHere(TopicRow topic, long deadline) {
         CompletableFuture<Void> result = new CompletableFuture<>();
-        pollLeaders(topic, deadline, result);
+        pollReplicas(topic, deadline, result);
         return result;
     }
 
-    private void pollLeaders(TopicRow topic, long deadline, CompletableFuture<Void> result) {
+    private void pollReplicas(TopicRow topic, long deadline, CompletableFuture<Void> result) {
         boolean all = true;
         for (int p = 0; p < topic.getAssignmentsCount() && all; p++) {
             boolean here = topic.getAssignments(p).getReplicaNodesList().contains(state.nodeId());
-            all = !here || state.leader(MetadataImage.group(topic, p)) != 0;
+            all = !here || state.replica(MetadataImage.group(topic, p)) != null;
         }
         if (all || System.nanoTime() > deadline) {
             result.complete(null);
         } else {
-            timer.schedule(() -> pollLeaders(topic, deadline, result), LEADER_POLL_MS, TimeUnit.MILLISECONDS);
+            timer.schedule(() -> pollReplicas(topic, deadline, result), REPLICA_POLL_MS, TimeUnit.MILLISECONDS);
         }
     }
 

@@ -41,7 +41,7 @@ class ConfigSourceTest {
         assertThat(config.rack()).isEqualTo("from-environment");
         assertThat(config.host()).isEqualTo("from-flag");
         assertThat(config.limits().batchBytesMax()).isEqualTo(4 << 20);
-        assertThat(config.raft().electionTimeoutMin()).isEqualTo(Duration.ofMillis(600));
+        assertThat(config.raft().electionTimeoutMin()).isEqualTo(Duration.ofMillis(1500));
     }
 
     @Test

@@ -9,4 +9,13 @@ import java.util.List;
  */
 public record LogCheckpoint(long startOffset, long nextOffset, List<SegmentState> segments) {
     public static final LogCheckpoint EMPTY = new LogCheckpoint(0, 0, List.of());
+
+    /** Bytes in files up to where the log was applied. */
+    public long bytes() {
+        long bytes = 0;
+        for (SegmentState segment : segments) {
+            bytes += segment.appliedBytes() + segment.indexEntries() * BatchEntry.BYTES;
+        }
+        return bytes;
+    }
 }

@@ -1,0 +1,247 @@
+package io.holdfast.chaos;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.holdfast.cli.local.LocalCluster;
+import io.holdfast.client.HoldfastClient;
+import io.holdfast.client.Producer;
+import io.holdfast.client.ProducerRecord;
+import io.holdfast.client.ReadMode;
+import io.holdfast.client.Reader;
+import io.holdfast.client.ReaderSettings;
+import io.holdfast.client.ReceivedRecord;
+import io.holdfast.client.RecordPosition;
+import io.holdfast.v1.ReplicaRole;
+import io.holdfast.v1.ReplicaStatus;
+import io.holdfast.v1.Start;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Partitions at rest: nothing is lost by it, nothing read from it is stale, and it is soon over. */
+class RestIT {
+    private static final long SEED = Long.getLong("holdfast.seed", System.nanoTime());
+    private static final String TOPIC = "naps";
+    private static final int PARTITIONS = 4;
+    private static final int KILLS = Integer.getInteger("holdfast.kills", 5);
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final List<String> SHORT_NAPS = List.of("partitions:", "  rest-after: 300ms");
+
+    @Test
+    @Timeout(240)
+    void shouldRestWhenIdleAndServeReadsAtRestAndWakeForWrites() throws Exception {
+        try (TestCluster cluster = TestCluster.start(3, SHORT_NAPS);
+                HoldfastClient client = cluster.connect()) {
+            client.admin().createTopic(TOPIC, PARTITIONS, 3);
+            awaitRest(cluster, client); // they are born at rest
+            try (Producer producer = client.newProducer()) {
+                for (int round = 1; round <= 3; round++) {
+                    send(producer, 100);
+                    awaitRest(cluster, client);
+
+                    for (int node = 1; node <= 3; node++) {
+                        assertThat(readAll(cluster, client, node))
+                                .as("records that node %s serves at rest", node)
+                                .isEqualTo(100 * round);
+                    }
+                    assertThat(cluster.replicas(client, 1, TOPIC).values())
+                            .as("reading woke the partitions")
+                            .allMatch(RestIT::rests);
+                }
+                long before = System.nanoTime();
+                producer.send(ProducerRecord.of(TOPIC, "late".getBytes(UTF_8), "riser".getBytes(UTF_8)))
+                        .join();
+                double wakeMs = (System.nanoTime() - before) / 1e6;
+                System.out.printf("the write that woke a partition took %.0f ms%n", wakeMs);
+                assertThat(wakeMs).isLessThan(2_000);
+            }
+            cluster.passed();
+        }
+    }
+
+    @Test
+    @Timeout(240)
+    void shouldServeNothingStaleAfterTheOthersHaveGoneOn() throws Exception {
+        try (TestCluster cluster = TestCluster.start(3, SHORT_NAPS);
+                HoldfastClient client = cluster.connect()) {
+            client.admin().createTopic(TOPIC, PARTITIONS, 3);
+            try (Producer producer = client.newProducer()) {
+                send(producer, 100);
+                for (int round = 1; round <= 2; round++) {
+                    awaitRest(cluster, client);
+                    cluster.node(round).kill(); // at rest, with all there is
+                    send(producer, 100);
+
+                    cluster.restart(round);
+
+                    // It believes that it is at rest. A read that asks for what is acknowledged must not believe it.
+                    assertThat(readAll(cluster, client, round)).isEqualTo(100 + 100 * round);
+                }
+            }
+            List<Long> ends = ends(client);
+            for (int node = 1; node <= 3; node++) {
+                cluster.awaitCaughtUp(client, node, TOPIC, ends, PATIENCE);
+            }
+            awaitRest(cluster, client);
+            cluster.passed();
+        }
+    }
+
+    @Test
+    @Timeout(240)
+    void shouldTakeBackANodeThatLostItsDiskWhileAllWasAtRest() throws Exception {
+        try (TestCluster cluster = TestCluster.start(3, SHORT_NAPS);
+                HoldfastClient client = cluster.connect()) {
+            client.admin().createTopic(TOPIC, PARTITIONS, 3);
+            try (Producer producer = client.newProducer()) {
+                send(producer, 200);
+            }
+            List<Long> ends = ends(client);
+            awaitRest(cluster, client);
+            int wiped = cluster.leaderOf(client, TOPIC, 0);
+            cluster.node(wiped).kill();
+            LocalCluster.deleteTree(cluster.node(wiped).dataDirectory());
+
+            cluster.restart(wiped);
+
+            cluster.awaitCaughtUp(client, wiped, TOPIC, ends, PATIENCE);
+            awaitRest(cluster, client);
+            assertThat(readAll(cluster, client, 1)).isEqualTo(200);
+            cluster.passed();
+        }
+    }
+
+    @Test
+    @Timeout(240)
+    void shouldWakeWithoutTheOneThatShouldLeadIfItCannot() throws Exception {
+        try (TestCluster cluster = TestCluster.start(3, SHORT_NAPS);
+                HoldfastClient client = cluster.connect()) {
+            client.admin().createTopic(TOPIC, PARTITIONS, 3);
+            try (Producer producer = client.newProducer()) {
+                send(producer, 100);
+                awaitRest(cluster, client);
+                int first = cluster.leaderOf(client, TOPIC, 0);
+                cluster.node(first).kill();
+                try (var groups = Files.list(cluster.node(first).dataDirectory().resolve("raft"))) {
+                    groups.filter(g -> g.getFileName().toString().startsWith("00000000-0000-0001-8"))
+                            .forEach(LocalCluster::deleteTree);
+                }
+                cluster.restart(first);
+                TestCluster.await(
+                        "node " + first + " to lead again, in theory",
+                        PATIENCE,
+                        () -> cluster.leaderOf(client, TOPIC, 0) == first);
+
+                send(producer, 100);
+
+                assertThat(ends(client).stream().mapToLong(end -> end).sum()).isEqualTo(200);
+                int healthy = first % 3 + 1;
+                assertThat(readAll(cluster, client, healthy)).isEqualTo(200);
+            }
+            cluster.passed();
+        }
+    }
+
+    @Test
+    @Timeout(300)
+    void shouldLoseNothingWhenNodesDieWhilePartitionsFallAsleepAndWake() throws Exception {
+        System.out.println("seed " + SEED + " (replay with -Dholdfast.seed=" + SEED + ")");
+        Random random = new Random(SEED);
+        try (TestCluster cluster = TestCluster.start(3, SHORT_NAPS);
+                HoldfastClient client = cluster.connect()) {
+            client.admin().createTopic(TOPIC, PARTITIONS, 3);
+            // A record every 250 ms over 12 keys: partitions are forever about to rest, resting, or being woken.
+            try (KeyedLoad load = new KeyedLoad(client, TOPIC, 12, 4, 100)) {
+                load.awaitProgress(5, PATIENCE);
+                for (int i = 0; i < KILLS; i++) {
+                    Thread.sleep(random.nextInt(1_500));
+                    int victims = 1 + random.nextInt(3);
+                    List<Integer> nodes = new ArrayList<>(List.of(1, 2, 3));
+                    while (nodes.size() > victims) {
+                        nodes.remove(random.nextInt(nodes.size()));
+                    }
+                    nodes.parallelStream().forEach(node -> cluster.node(node).kill());
+                    Thread.sleep(random.nextInt(1_000));
+                    cluster.startAll();
+                    load.awaitProgress(3, PATIENCE);
+                }
+                load.finish();
+                assertThat(load.failures()).isEmpty();
+                check(cluster, client, load);
+                System.out.println(load.acknowledgedCount() + " records acknowledged, nothing lost or doubled");
+            }
+            cluster.passed();
+        }
+    }
+
+    private static void check(TestCluster cluster, HoldfastClient client, KeyedLoad load) {
+        List<Long> ends = ends(client);
+        for (int node = 1; node <= 3; node++) {
+            cluster.awaitCaughtUp(client, node, TOPIC, ends, PATIENCE);
+        }
+        Map<Integer, BitSet> seen = new TreeMap<>();
+        List<String> findings = new ArrayList<>();
+        for (int p = 0; p < PARTITIONS; p++) {
+            List<ReceivedRecord> records =
+                    LogChecker.read(client, cluster.node(1).address(), TOPIC, p, ends.get(p));
+            findings.addAll(LogChecker.check(records, load, seen));
+        }
+        findings.addAll(LogChecker.lost(load, seen));
+        assertThat(findings).isEmpty();
+    }
+
+    private static void send(Producer producer, int records) {
+        List<CompletableFuture<RecordPosition>> sent = new ArrayList<>();
+        for (int i = 0; i < records; i++) {
+            sent.add(producer.send(
+                    ProducerRecord.of(TOPIC, ("key " + i).getBytes(UTF_8), ("record " + i).getBytes(UTF_8))));
+        }
+        sent.forEach(CompletableFuture::join);
+    }
+
+    /** How many records a node serves to a reader that wants all that is acknowledged. */
+    private static int readAll(TestCluster cluster, HoldfastClient client, int node) {
+        int records = 0;
+        try (Reader reader = client.newReader(
+                ReaderSettings.of(TOPIC).withNode(cluster.node(node).address()).withMode(ReadMode.leader()))) {
+            for (ReceivedRecord record : reader) {
+                assertThat(record.value()).isNotEmpty();
+                records++;
+            }
+        }
+        return records;
+    }
+
+    private static List<Long> ends(HoldfastClient client) {
+        return client.admin()
+                .lookupOffsets(
+                        TOPIC, PARTITIONS, Start.newBuilder().setLatest(true).build());
+    }
+
+    private static boolean rests(ReplicaStatus replica) {
+        return replica.getRole() == ReplicaRole.REPLICA_ROLE_RESTING;
+    }
+
+    private static void awaitRest(TestCluster cluster, HoldfastClient client) {
+        TestCluster.await("all replicas to rest", PATIENCE, () -> {
+            for (int node = 1; node <= 3; node++) {
+                Collection<ReplicaStatus> replicas =
+                        cluster.replicas(client, node, TOPIC).values();
+                if (replicas.size() != PARTITIONS || !replicas.stream().allMatch(RestIT::rests)) {
+                    return false;
+                }
+            }
+            return true;
+        });
+    }
+}

@@ -1,0 +1,96 @@
+package io.holdfast.consensus.partition;
+
+import io.holdfast.internal.v1.PartitionCheckpoint;
+import io.holdfast.storage.log.LogCheckpoint;
+import io.holdfast.storage.log.LogIdentity;
+import io.holdfast.storage.log.LogSettings;
+import io.holdfast.storage.log.LogSlice;
+import io.holdfast.storage.log.OffsetOutOfRangeException;
+import io.holdfast.storage.log.PartitionLog;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The log of a replica at rest, for readers: it is what the last checkpoint says, to the byte, and nobody writes. The
+ * files are opened by the first read that needs them. Any thread.
+ */
+final class RestingLog implements Closeable {
+    private final PartitionPaths paths;
+    private final LogIdentity identity;
+    private final LogSettings settings;
+    private final String folder;
+    private final LogCheckpoint checkpoint;
+    private @Nullable PartitionLog log;
+    private long usedNanos;
+    private boolean closed;
+
+    /** @param checkpoint null if the replica has never been opened */
+    RestingLog(
+            PartitionPaths paths,
+            LogIdentity identity,
+            LogSettings settings,
+            @Nullable PartitionCheckpoint checkpoint) {
+        this.paths = paths;
+        this.identity = identity;
+        this.settings = settings;
+        this.folder = checkpoint == null ? PartitionPaths.FIRST_LOG_FOLDER : checkpoint.getLogFolder();
+        this.checkpoint = checkpoint == null ? LogCheckpoint.EMPTY : CheckpointRows.toLog(checkpoint);
+    }
+
+    long startOffset() {
+        return checkpoint.startOffset();
+    }
+
+    long nextOffset() {
+        return checkpoint.nextOffset();
+    }
+
+    long bytesOnDisk() {
+        return checkpoint.bytes();
+    }
+
+    LogSlice read(long offset, long untilOffset, int bytesMax) throws OffsetOutOfRangeException, IOException {
+        if (offset == nextOffset()) { // a reader that waits at the end needs no files
+            return new LogSlice(List.of(), ByteBuffer.allocate(0), offset);
+        }
+        return open().read(offset, untilOffset, bytesMax);
+    }
+
+    long offsetAt(long timeMs) throws IOException {
+        return startOffset() == nextOffset() ? nextOffset() : open().offsetAt(timeMs);
+    }
+
+    private synchronized PartitionLog open() throws IOException {
+        if (closed) {
+            throw new IOException("the replica is being opened");
+        }
+        usedNanos = System.nanoTime();
+        PartitionLog open = log;
+        if (open == null) {
+            open = PartitionLog.open(paths.log(folder), identity, settings, checkpoint, List.of());
+            log = open;
+        }
+        return open;
+    }
+
+    /** Closes the files if nobody has read for so long. */
+    synchronized void closeIfUnused(long idleNanos) throws IOException {
+        PartitionLog open = log;
+        if (open != null && System.nanoTime() - usedNanos > idleNanos) {
+            log = null;
+            open.close();
+        }
+    }
+
+    @Override
+    public synchronized void close() throws IOException {
+        closed = true;
+        PartitionLog open = log;
+        if (open != null) {
+            open.close();
+        }
+    }
+}

@@ -1,0 +1,529 @@
+package io.holdfast.node.cluster;
+
+import com.google.protobuf.UnsafeByteOperations;
+import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.partition.PartitionReplica;
+import io.holdfast.consensus.raft.GroupId;
+import io.holdfast.consensus.raft.Peer;
+import io.holdfast.consensus.raft.RaftGroupHandle;
+import io.holdfast.consensus.raft.RaftGroupHandle.LogEnd;
+import io.holdfast.internal.v1.NodeServiceGrpc;
+import io.holdfast.internal.v1.RestGroupRequest;
+import io.holdfast.internal.v1.StandForElectionRequest;
+import io.holdfast.internal.v1.StandForElectionResponse;
+import io.holdfast.internal.v1.WakeGroupsRequest;
+import io.holdfast.internal.v1.WokenGroup;
+import io.holdfast.v1.ErrorReason;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Lets groups rest in which nothing happens, and wakes them.
+ *
+ * <p><b>Rest.</b> The leader of an idle group asks each other member to close its replica; a member does if it has
+ * exactly what the leader has, committed and applied. When all do, the leader closes too. A closed replica is for Raft a
+ * stopped one, so nothing here can hurt safety. Since all members have the same log, there is nobody to catch up.
+ *
+ * <p><b>Wake.</b> Whoever needs the group open, opens its own replica, asks the other members to open theirs, and has the
+ * one whose log reaches farthest stand for election; the first in the order of placement among equals. No timeout passes.
+ *
+ * <p>Level-triggered beyond that: a leader wakes the nodes of members it hears nothing of, a replica that finds no leader
+ * wakes its group again, and one whose members should be others wakes to have that changed.
+ *
+ * <p>Any thread; blocking work is done on the openers.
+ */
+public final class RestingGroups implements PartitionReplica.Waker {
+    private static final Logger LOG = LoggerFactory.getLogger(RestingGroups.class);
+    private static final long ANSWER_MS = 1_000;
+    private static final long WAKE_MS = 5_000;
+    private static final long AGAIN_MS = 50;
+    private static final long ELECTION_MS = 400;
+    private static final long LEADERLESS_NANOS = 2_000_000_000L;
+    private static final long WAKE_AGAIN_NANOS = 2_000_000_000L;
+    private static final int RESTS_MAX = 32;
+    /** From this load on groups rest sooner, to make room. */
+    private static final double CROWDED = 0.8;
+
+    private static final long CROWDED_REST_NANOS = 2_000_000_000L;
+    private static final int WAKES_MAX = 16;
+    private static final int WAKES_FOR_MEMBERS_MAX = 16;
+
+    private final LocalReplicas replicas;
+    private final ClusterState state;
+    private final NodeChannels channels;
+    private final RestConfirmations confirmations;
+    private final Executor openers;
+    private final ScheduledExecutorService timer;
+    private final long restAfterNanos;
+    private final Map<GroupId, CompletableFuture<Void>> waking = new ConcurrentHashMap<>();
+    /** Wakings that have not begun; a few at a time go faster, and no election timeout passes in between. */
+    private final Queue<Waking> waiting = new ConcurrentLinkedQueue<>();
+
+    private final AtomicInteger underWay = new AtomicInteger();
+    private final Set<GroupId> goingToRest = ConcurrentHashMap.newKeySet();
+    // The reconciler's.
+    private final Map<GroupId, Long> leaderlessSince = new HashMap<>();
+    private final Map<GroupId, Long> wokenAt = new HashMap<>();
+    private final Map<Integer, Set<GroupId>> toWake = new HashMap<>();
+
+    /**
+     * @param replicas makes the replicas that this one wakes and puts to rest
+     * @param openers several threads, for opening and closing
+     * @param restAfter idle time; zero for never
+     */
+    public RestingGroups(
+            Function<PartitionReplica.Waker, LocalReplicas> replicas,
+            ClusterState state,
+            NodeChannels channels,
+            Executor openers,
+            ScheduledExecutorService timer,
+            Duration restAfter) {
+        this.replicas = replicas.apply(this);
+        this.state = state;
+        this.channels = channels;
+        this.confirmations = new RestConfirmations(state, channels);
+        this.openers = openers;
+        this.timer = timer;
+        this.restAfterNanos = restAfter.toNanos();
+    }
+
+    public LocalReplicas replicas() {
+        return replicas;
+    }
+
+    // ---- wake
+
+    @Override
+    public CompletableFuture<Void> wake(PartitionReplica replica) {
+        GroupId group = replica.group().group();
+        CompletableFuture<Void> mine = new CompletableFuture<>();
+        CompletableFuture<Void> running = waking.putIfAbsent(group, mine);
+        if (running != null) {
+            return running;
+        }
+        waiting.add(new Waking(replica, mine));
+        startWaiting();
+        return mine;
+    }
+
+    private void startWaiting() {
+        while (!waiting.isEmpty()) {
+            if (underWay.incrementAndGet() > WAKES_MAX) {
+                underWay.decrementAndGet();
+                return;
+            }
+            Waking next = waiting.poll();
+            if (next == null) {
+                underWay.decrementAndGet();
+            } else {
+                next.start();
+            }
+        }
+    }
+
+    @Override
+    public CompletableFuture<Boolean> confirmRest(PartitionReplica replica) {
+        return confirmations.confirm(replica);
+    }
+
+    /** A leader of a group is known. Any thread. */
+    public void onLeader(GroupId group, int node) {
+        PartitionReplica replica = state.replica(group);
+        if (replica != null && node != state.nodeId()) {
+            replica.follows();
+            awake(group);
+        }
+    }
+
+    /** This node leads a group, and takes writes. Any thread. */
+    public void onLeading(GroupId group) {
+        PartitionReplica replica = state.replica(group);
+        if (replica != null) {
+            replica.leads();
+            awake(group);
+        }
+    }
+
+    private void awake(GroupId group) {
+        CompletableFuture<Void> done = waking.get(group);
+        if (done != null) {
+            done.complete(null);
+        }
+    }
+
+    /** The waking of one group, from this node. */
+    private final class Waking {
+        private final PartitionReplica replica;
+        private final RaftGroupHandle handle;
+        private final CompletableFuture<Void> done;
+
+        Waking(PartitionReplica replica, CompletableFuture<Void> done) {
+            this.replica = replica;
+            this.handle = replica.group();
+            this.done = done;
+        }
+
+        void start() {
+            var late = timer.schedule(
+                    () -> done.completeExceptionally(Refusal.later(
+                            ErrorReason.ERROR_REASON_UNAVAILABLE,
+                            "try again in a moment: the partition was at rest and has not found a leader yet",
+                            Duration.ofMillis(AGAIN_MS))),
+                    WAKE_MS,
+                    TimeUnit.MILLISECONDS);
+            done.whenComplete((ok, failure) -> {
+                waking.remove(handle.group(), done);
+                late.cancel(false);
+                underWay.decrementAndGet();
+                startWaiting();
+            });
+            run(this::open);
+        }
+
+        private void open() {
+            try {
+                replicas.open(replica, false);
+            } catch (Refusal e) {
+                done.completeExceptionally(e);
+                return;
+            } catch (IOException e) {
+                otherNodes(handle.members())
+                        .forEach(node -> askToWake(node, List.of(handle.group()))
+                                .exceptionally(failure -> List.of())); // they will find a leader among them
+                done.completeExceptionally(Refusal.of(
+                        ErrorReason.ERROR_REASON_DATA_DAMAGED,
+                        "ask another replica: this one cannot be opened: " + e.getMessage()));
+                return;
+            }
+            if (replica.isSettled()) {
+                done.complete(null);
+            } else {
+                askOthers();
+            }
+        }
+
+        private void askOthers() {
+            Map<Integer, CompletableFuture<@Nullable WokenGroup>> answers = new HashMap<>();
+            for (int node : otherNodes(handle.members())) {
+                answers.put(node, askToWake(node, List.of(handle.group())).thenApply(woken -> woken.get(0)));
+            }
+            CompletableFuture.allOf(answers.values().toArray(CompletableFuture[]::new))
+                    .whenComplete((ok, failure) -> {
+                        Map<Integer, WokenGroup> open = new HashMap<>();
+                        answers.forEach((node, answer) -> {
+                            WokenGroup woken = answer.isCompletedExceptionally() ? null : answer.join();
+                            if (woken != null && woken.getOpen()) {
+                                open.put(node, woken);
+                            }
+                        });
+                        elect(open);
+                    });
+        }
+
+        private void elect(Map<Integer, WokenGroup> others) {
+            if (done.isDone()) {
+                return;
+            }
+            boolean led = others.values().stream().anyMatch(other -> other.getLeaderNode() != 0);
+            boolean majority = 2 * (others.size() + 1) > handle.members().size();
+            if (led || !majority || !handle.isMember()) {
+                again(led ? ELECTION_MS : AGAIN_MS);
+                return;
+            }
+            Map<Integer, LogEnd> ends = new HashMap<>();
+            others.forEach((node, other) -> ends.put(node, LocalReplicas.logEnd(other.getLastEntry())));
+            ends.put(state.nodeId(), handle.logEnd());
+            List<Integer> order = state.placement(handle.group());
+            int best = ends.keySet().stream()
+                    .max(Comparator.comparing((Integer node) -> ends.getOrDefault(node, LogEnd.NONE))
+                            .thenComparing(node -> -Math.floorMod(order.indexOf(node), Integer.MAX_VALUE)))
+                    .orElse(state.nodeId());
+            if (best == state.nodeId()) {
+                run(handle::elect);
+            } else {
+                askToStand(best);
+            }
+            again(ELECTION_MS);
+        }
+
+        private void askToStand(int node) {
+            Calls.detached(() -> NodeServiceGrpc.newFutureStub(channels.to(state.apiAddress(node)))
+                            .withDeadlineAfter(ANSWER_MS, TimeUnit.MILLISECONDS)
+                            .standForElection(StandForElectionRequest.newBuilder()
+                                    .setGroupId(UnsafeByteOperations.unsafeWrap(
+                                            handle.group().bytes()))
+                                    .build()))
+                    .exceptionally(e -> StandForElectionResponse.getDefaultInstance());
+        }
+
+        private void again(long delayMs) {
+            timer.schedule(
+                    () -> {
+                        if (!done.isDone()) {
+                            askOthers();
+                        }
+                    },
+                    delayMs,
+                    TimeUnit.MILLISECONDS);
+        }
+    }
+
+    private Set<Integer> otherNodes(List<Peer> members) {
+        Set<Integer> nodes = new LinkedHashSet<>();
+        members.forEach(member -> nodes.add(member.nodeId()));
+        nodes.remove(state.nodeId());
+        return nodes;
+    }
+
+    private CompletableFuture<List<WokenGroup>> askToWake(int node, List<GroupId> groups) {
+        WakeGroupsRequest.Builder request = WakeGroupsRequest.newBuilder();
+        groups.forEach(group -> request.addGroupIds(UnsafeByteOperations.unsafeWrap(group.bytes())));
+        String address = state.apiAddress(node);
+        if (address.isEmpty()) {
+            return CompletableFuture.failedFuture(new IOException("no address of node " + node + " is known"));
+        }
+        return Calls.detached(() -> NodeServiceGrpc.newFutureStub(channels.to(address))
+                        .withDeadlineAfter(ANSWER_MS, TimeUnit.MILLISECONDS)
+                        .wakeGroups(request.build()))
+                .thenApply(answer -> answer.getGroupsList());
+    }
+
+    /** A peer wants this node's replica open. */
+    public CompletableFuture<WokenGroup> onWake(GroupId group) {
+        PartitionReplica replica = state.replica(group);
+        if (replica == null) {
+            return CompletableFuture.completedFuture(WokenGroup.getDefaultInstance());
+        }
+        CompletableFuture<WokenGroup> result = new CompletableFuture<>();
+        run(() -> {
+            try {
+                replicas.open(replica, true);
+                result.complete(WokenGroup.newBuilder()
+                        .setOpen(replica.isOpen())
+                        .setLeaderNode(replica.group().leaderNode())
+                        .setLastEntry(LocalReplicas.lastEntry(replica.group().logEnd()))
+                        .build());
+            } catch (IOException | RuntimeException e) {
+                LOG.debug("{} does not wake: {}", group, e.getMessage());
+                result.complete(WokenGroup.getDefaultInstance());
+            }
+        });
+        return result;
+    }
+
+    /** A peer thinks that this node's replica should lead. */
+    public void onStand(GroupId group) {
+        PartitionReplica replica = state.replica(group);
+        if (replica != null) {
+            run(() -> replica.group().elect());
+        }
+    }
+
+    // ---- rest
+
+    /** A leader wants to rest, and asks whether this member can. */
+    public boolean onRest(GroupId group, long term, LogEnd end) {
+        PartitionReplica replica = state.replica(group);
+        if (replica == null || waking.containsKey(group) || !mayRest(replica, term, end) || !goingToRest.add(group)) {
+            return false;
+        }
+        run(() -> {
+            try {
+                synchronized (replica) {
+                    if (!waking.containsKey(group) && mayRest(replica, term, end)) {
+                        replicas.rest(replica);
+                    }
+                }
+            } catch (IOException | RuntimeException e) {
+                LOG.warn("{} does not rest: {}", group, e.getMessage());
+            } finally {
+                goingToRest.remove(group);
+            }
+        });
+        return true;
+    }
+
+    private static boolean mayRest(PartitionReplica replica, long term, LogEnd end) {
+        RaftGroupHandle handle = replica.group();
+        return replica.isOpen()
+                && replica.damage() == null
+                && !handle.isLeader()
+                && handle.isMember()
+                && handle.term() == term
+                && handle.appliedIndex() == end.index()
+                && handle.logEnd().equals(end);
+    }
+
+    private void restAsLeader(PartitionReplica replica) {
+        RaftGroupHandle handle = replica.group();
+        GroupId group = handle.group();
+        if (!replica.pause()) {
+            return;
+        }
+        LogEnd end = handle.logEnd();
+        if (!handle.isAtPeace() || !goingToRest.add(group)) {
+            replica.resume();
+            return;
+        }
+        List<CompletableFuture<Boolean>> answers = new ArrayList<>();
+        for (int node : otherNodes(handle.members())) {
+            answers.add(askToRest(node, group, handle.term(), end));
+        }
+        CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new)).whenComplete((ok, failure) -> {
+            boolean all = failure == null && answers.stream().allMatch(CompletableFuture::join);
+            run(() -> close(replica, all, end));
+        });
+    }
+
+    private CompletableFuture<Boolean> askToRest(int node, GroupId group, long term, LogEnd end) {
+        return Calls.detached(() -> NodeServiceGrpc.newFutureStub(channels.to(state.apiAddress(node)))
+                        .withDeadlineAfter(ANSWER_MS, TimeUnit.MILLISECONDS)
+                        .restGroup(RestGroupRequest.newBuilder()
+                                .setGroupId(UnsafeByteOperations.unsafeWrap(group.bytes()))
+                                .setTerm(term)
+                                .setLastEntry(LocalReplicas.lastEntry(end))
+                                .build()))
+                .thenApply(answer -> answer.getRests());
+    }
+
+    /** The leader closes last; if somebody came meanwhile, or a member would not, it stays and wakes the others. */
+    private void close(PartitionReplica replica, boolean allRest, LogEnd end) {
+        RaftGroupHandle handle = replica.group();
+        try {
+            synchronized (replica) {
+                if (allRest
+                        && !replica.hasWaiting()
+                        && handle.isLeader()
+                        && handle.logEnd().equals(end)) {
+                    replicas.rest(replica);
+                    LOG.debug("{} rests at {}", handle.group(), end);
+                } else {
+                    replica.resume();
+                }
+            }
+        } catch (IOException | RuntimeException e) {
+            LOG.warn("{} does not rest: {}", handle.group(), e.getMessage());
+            replica.resume();
+        } finally {
+            goingToRest.remove(handle.group());
+        }
+        if (!replica.isOpen() && replica.hasWaiting()) {
+            replica.awake();
+        }
+    }
+
+    // ---- level-triggered, by the reconciler
+
+    /** To be called for each replica every now and then. */
+    void watch(PartitionReplica replica, List<Peer> desired) {
+        RaftGroupHandle handle = replica.group();
+        GroupId group = handle.group();
+        long now = System.nanoTime();
+        if (!replica.isOpen()) {
+            leaderlessSince.remove(group);
+            watchResting(replica, desired);
+            return;
+        }
+        if (handle.leaderNode() == 0) {
+            if (now - leaderlessSince.computeIfAbsent(group, g -> now) > LEADERLESS_NANOS) {
+                leaderlessSince.put(group, now);
+                wakeOthersLater(group, otherNodes(handle.members()), now);
+            }
+            return;
+        }
+        leaderlessSince.remove(group);
+        if (!handle.isReadyLeader()) {
+            return;
+        }
+        boolean settledMembers = sameNames(handle.members(), desired);
+        Set<Integer> missing = new HashSet<>(handle.silentMembers());
+        if (!settledMembers) {
+            missing.addAll(otherNodes(desired));
+        }
+        if (!missing.isEmpty()) {
+            wakeOthersLater(group, missing, now);
+        } else if (settledMembers
+                && restAfterNanos > 0
+                && replica.idleNanos() > restAfter()
+                && replica.damage() == null
+                && goingToRest.size() < RESTS_MAX) {
+            restAsLeader(replica);
+        }
+    }
+
+    private long restAfter() {
+        return replicas.openLoad() < CROWDED ? restAfterNanos : Math.min(restAfterNanos, CROWDED_REST_NANOS);
+    }
+
+    private void watchResting(PartitionReplica replica, List<Peer> desired) {
+        try {
+            replica.closeIfUnused(restAfterNanos);
+        } catch (IOException e) {
+            LOG.warn("{}: files at rest cannot be closed: {}", replica.group().group(), e.getMessage());
+        }
+        boolean mine = !desired.isEmpty() && state.placedLeader(replica.group().group()) == state.nodeId();
+        if (mine
+                && replica.damage() == null
+                && !sameNames(replica.group().members(), desired)
+                && waking.size() < WAKES_FOR_MEMBERS_MAX) {
+            wake(replica);
+        }
+    }
+
+    private static boolean sameNames(List<Peer> some, List<Peer> others) {
+        Set<String> names = new HashSet<>();
+        some.forEach(peer -> names.add(peer.name()));
+        Set<String> otherNames = new HashSet<>();
+        others.forEach(peer -> otherNames.add(peer.name()));
+        return names.equals(otherNames);
+    }
+
+    private void wakeOthersLater(GroupId group, Set<Integer> nodes, long now) {
+        Long before = wokenAt.get(group);
+        if (before == null || now - before > WAKE_AGAIN_NANOS) {
+            wokenAt.put(group, now);
+            nodes.forEach(node ->
+                    toWake.computeIfAbsent(node, n -> new LinkedHashSet<>()).add(group));
+        }
+    }
+
+    /** Sends what {@link #watch} has found to be needed, one message per node. */
+    void wakeNeighbours() {
+        toWake.forEach((node, groups) -> {
+            if (!state.isDown(node)) {
+                askToWake(node, List.copyOf(groups)).exceptionally(e -> List.of());
+            }
+        });
+        toWake.clear();
+        wokenAt.keySet().retainAll(state.replicas().keySet());
+    }
+
+    private void run(Runnable task) {
+        try {
+            openers.execute(task);
+        } catch (RejectedExecutionException e) {
+            LOG.debug("stopping");
+        }
+    }
+}
