@@ -4,15 +4,7 @@
 #   bench/allocation.sh [ARGUMENTS OF holdfast bench produce]
 . "$(dirname "$0")/lib.sh"
 build
-cluster=$work/allocation
-address=127.0.0.1:21400
-holdfast() { "$root/holdfast" "$@"; }
-trap 'holdfast down --dir "$cluster" > /dev/null 2>&1 || true; rm -rf "$cluster"' EXIT
-trap 'exit 1' INT TERM
-mkdir -p "$work"
-rm -rf "$cluster"
-holdfast up --dir "$cluster" --port 21400 > "$work/up.log"
-pids=$(sed -n 's/.*process \([0-9]*\),.*/\1/p' "$work/up.log")
+up allocation
 # Threads that ended in between are not counted, so this is a little too low.
 allocated() {
   for p in $pids; do "${JAVA_HOME:+$JAVA_HOME/bin/}jcmd" "$p" Thread.print -e; done |

@@ -6,12 +6,6 @@
 #   bench/many-partitions.sh [PARTITIONS...]      default: 256 1000 3000
 . "$(dirname "$0")/lib.sh"
 build
-cluster=$work/many
-address=127.0.0.1:21400
-holdfast() { "$root/holdfast" "$@"; }
-trap 'holdfast down --dir "$cluster" > /dev/null 2>&1 || true; rm -rf "$cluster"' EXIT
-trap 'exit 1' INT TERM
-
 ticks() { for p in $pids; do awk '{print $14+$15}' "/proc/$p/stat"; done | awk '{s+=$1} END {print s}'; }
 # use LABEL: what the nodes use over 20 s, of which clock ticks are a hundredth
 use() {
@@ -27,10 +21,7 @@ use() {
 
 [ $# -gt 0 ] || set -- 256 1000 3000
 for n in "$@"; do
-  rm -rf "$cluster"
-  mkdir -p "$work"
-  holdfast up --dir "$cluster" --port 21400 > "$work/up.log"
-  pids=$(sed -n 's/.*process \([0-9]*\),.*/\1/p' "$work/up.log")
+  up many
   sleep 60 # the compiler has things to do after a start
   use "no partitions"
   start=$(date +%s%N)

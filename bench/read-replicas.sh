@@ -4,21 +4,13 @@
 #   bench/read-replicas.sh
 . "$(dirname "$0")/lib.sh"
 build
-cluster=$work/read
-address=127.0.0.1:21400
-holdfast() { "$root/holdfast" "$@"; }
-trap 'holdfast down --dir "$cluster" > /dev/null 2>&1 || true; rm -rf "$cluster"' EXIT
-trap 'exit 1' INT TERM
-mkdir -p "$work"
-rm -rf "$cluster"
-holdfast up --dir "$cluster" --port 21400 > "$work/up.log"
-pids=$(sed -n 's/.*process \([0-9]*\),.*/\1/p' "$work/up.log" | paste -sd, -)
+up read
 holdfast bench produce -a $address -t read --batch-size 262144 --warm-up 0 -s 40 2>&1 | tail -4
 one() { holdfast bench consume -a $address -t read --warm-up 0 -s 20 "$@" 2>&1 | grep 'records in\|CPU'; }
 echo "--- one consumer, twice to warm up, then counted"
 one > /dev/null
 one > /dev/null
-one --server-pid "$pids"
+one --server-pid "$(pid_list)"
 echo "--- three consumers at once, one on each node"
 for port in 21400 21410 21420; do one --node 127.0.0.1:$port > "$work/read-$port" & done
 wait
