@@ -8,6 +8,7 @@ import io.holdfast.client.ReadMode;
 import io.holdfast.client.Reader;
 import io.holdfast.client.ReaderSettings;
 import io.holdfast.client.ReceivedRecord;
+import io.holdfast.v1.Start;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -22,6 +23,31 @@ public final class LogChecker {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     private LogChecker() {}
+
+    /** Waits until every node has all of a topic, then compares it with what the load was told and the replicas with each other. */
+    static List<String> check(
+            TestCluster cluster, HoldfastClient client, KeyedLoad load, String topic, int partitions) {
+        List<Long> ends = client.admin()
+                .lookupOffsets(
+                        topic, partitions, Start.newBuilder().setLatest(true).build());
+        for (int node = 1; node <= 3; node++) {
+            cluster.awaitCaughtUp(client, node, topic, ends, PATIENCE);
+        }
+        Map<Integer, BitSet> seen = new TreeMap<>();
+        List<String> findings = new ArrayList<>();
+        for (int p = 0; p < partitions; p++) {
+            List<ReceivedRecord> records = read(client, cluster.node(1).address(), topic, p, ends.get(p));
+            findings.addAll(check(records, load, seen));
+            long first = checksum(client, cluster.node(1).address(), topic, p, ends.get(p));
+            for (int node = 2; node <= 3; node++) {
+                if (checksum(client, cluster.node(node).address(), topic, p, ends.get(p)) != first) {
+                    findings.add("partition " + p + " is not the same on nodes 1 and " + node);
+                }
+            }
+        }
+        findings.addAll(lost(load, seen));
+        return findings;
+    }
 
     /** Checksum over everything that a node serves of a partition from its start to {@code end}: offsets, keys, values. */
     public static long checksum(HoldfastClient client, String node, String topic, int partition, long end) {

@@ -3,16 +3,11 @@ package io.holdfast.chaos;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.holdfast.client.HoldfastClient;
-import io.holdfast.client.ReceivedRecord;
-import io.holdfast.v1.Start;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.Collections;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
-import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -79,7 +74,8 @@ class KillsIT {
                 }
                 load.finish();
                 assertThat(load.failures()).isEmpty();
-                check(cluster, client, load);
+                assertThat(LogChecker.check(cluster, client, load, TOPIC, PARTITIONS))
+                        .isEmpty();
                 System.out.println(kills + " kills, " + load.acknowledgedCount()
                         + " records acknowledged, nothing lost or doubled");
             }
@@ -109,30 +105,5 @@ class KillsIT {
                 return all;
             }
         }
-    }
-
-    private static void check(TestCluster cluster, HoldfastClient client, KeyedLoad load) {
-        List<Long> ends = client.admin()
-                .lookupOffsets(
-                        TOPIC, PARTITIONS, Start.newBuilder().setLatest(true).build());
-        for (int node = 1; node <= 3; node++) {
-            cluster.awaitCaughtUp(client, node, TOPIC, ends, PATIENCE);
-        }
-        Map<Integer, BitSet> seen = new TreeMap<>();
-        List<String> findings = new ArrayList<>();
-        for (int p = 0; p < PARTITIONS; p++) {
-            List<ReceivedRecord> records =
-                    LogChecker.read(client, cluster.node(1).address(), TOPIC, p, ends.get(p));
-            findings.addAll(LogChecker.check(records, load, seen));
-            long first = LogChecker.checksum(client, cluster.node(1).address(), TOPIC, p, ends.get(p));
-            for (int node = 2; node <= 3; node++) {
-                long other = LogChecker.checksum(client, cluster.node(node).address(), TOPIC, p, ends.get(p));
-                if (other != first) {
-                    findings.add("partition " + p + " is not the same on nodes 1 and " + node);
-                }
-            }
-        }
-        findings.addAll(LogChecker.lost(load, seen));
-        assertThat(findings).isEmpty();
     }
 }

@@ -18,12 +18,9 @@ import io.holdfast.v1.Start;
 import java.nio.file.Files;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.Collection;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
-import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -177,27 +174,12 @@ class RestIT {
                 }
                 load.finish();
                 assertThat(load.failures()).isEmpty();
-                check(cluster, client, load);
+                assertThat(LogChecker.check(cluster, client, load, TOPIC, PARTITIONS))
+                        .isEmpty();
                 System.out.println(load.acknowledgedCount() + " records acknowledged, nothing lost or doubled");
             }
             cluster.passed();
         }
-    }
-
-    private static void check(TestCluster cluster, HoldfastClient client, KeyedLoad load) {
-        List<Long> ends = ends(client);
-        for (int node = 1; node <= 3; node++) {
-            cluster.awaitCaughtUp(client, node, TOPIC, ends, PATIENCE);
-        }
-        Map<Integer, BitSet> seen = new TreeMap<>();
-        List<String> findings = new ArrayList<>();
-        for (int p = 0; p < PARTITIONS; p++) {
-            List<ReceivedRecord> records =
-                    LogChecker.read(client, cluster.node(1).address(), TOPIC, p, ends.get(p));
-            findings.addAll(LogChecker.check(records, load, seen));
-        }
-        findings.addAll(LogChecker.lost(load, seen));
-        assertThat(findings).isEmpty();
     }
 
     private static void send(Producer producer, int records) {
