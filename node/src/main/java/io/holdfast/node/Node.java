@@ -8,6 +8,8 @@ import io.holdfast.consensus.partition.PartitionHost;
 import io.holdfast.consensus.partition.PartitionHost.PartitionSettings;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.partition.PayloadReaders;
+import io.holdfast.consensus.queue.QueueResources;
+import io.holdfast.consensus.queue.RecordCache;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.raft.GroupListener;
 import io.holdfast.consensus.raft.Peer;
@@ -27,6 +29,8 @@ import io.holdfast.node.cluster.ReplicaReconciler;
 import io.holdfast.node.cluster.RestingGroups;
 import io.holdfast.node.config.NodeConfig;
 import io.holdfast.node.http.AdminHttp;
+import io.holdfast.node.queue.ImagePolicies;
+import io.holdfast.node.queue.QueueServices;
 import io.holdfast.node.service.ApiServer;
 import io.holdfast.node.service.ApiServices;
 import io.holdfast.node.service.NodeGrpc;
@@ -52,6 +56,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class Node implements Closeable {
     private static final Logger LOG = LoggerFactory.getLogger(Node.class);
+
+    /** Decoded records that queue groups are busy with. */
+    private static final long RECORD_CACHE_BYTES = 64 << 20;
 
     private final NodeConfig config;
     private final Consumer<String> onFatal;
@@ -140,6 +147,7 @@ public final class Node implements Closeable {
                 node -> apiAddress(state, node),
                 System::currentTimeMillis,
                 threads.timer,
+                new QueueResources(new ImagePolicies(state), new RecordCache(RECORD_CACHE_BYTES), threads.requests),
                 new PartitionSettings(
                         config.segmentBytesMax(),
                         Math.min(1 << 20, config.limits().batchBytesMax()),
@@ -175,6 +183,7 @@ public final class Node implements Closeable {
                 threads.requests,
                 threads.timer,
                 disk::isNearlyFull);
+        steps.started("queues", new QueueServices(server, services, state, registry, threads.requests, threads.timer));
         reconciler.start();
         steps.started("reconciler", reconciler);
         steps.started("peer watch", new PeerWatch(state, metadata, channels, threads.blocking, threads.timer));

@@ -24,10 +24,17 @@ public record MetadataImage(
         NavigableMap<Integer, NodeRow> nodes,
         NavigableMap<String, TopicRow> topics,
         NavigableMap<String, NamedProducerRow> namedProducers,
+        QueueGroups groups,
         long nextProducerId,
         long nextTopicId) {
     public static final MetadataImage EMPTY = new MetadataImage(
-            0, Collections.emptyNavigableMap(), Collections.emptyNavigableMap(), Collections.emptyNavigableMap(), 1, 1);
+            0,
+            Collections.emptyNavigableMap(),
+            Collections.emptyNavigableMap(),
+            Collections.emptyNavigableMap(),
+            QueueGroups.EMPTY,
+            1,
+            1);
 
     public @Nullable TopicRow topic(String name) {
         return topics.get(name);
@@ -89,6 +96,8 @@ public record MetadataImage(
                 .addAllNodes(nodes.values())
                 .addAllTopics(topics.values())
                 .addAllNamedProducers(namedProducers.values())
+                .addAllGroups(groups.all())
+                .setNextGroupId(groups.nextId())
                 .setNextProducerId(nextProducerId)
                 .setNextTopicId(nextTopicId)
                 .build();
@@ -102,34 +111,45 @@ public record MetadataImage(
         NavigableMap<String, NamedProducerRow> producers = new TreeMap<>();
         row.getNamedProducersList().forEach(producer -> producers.put(producer.getName(), producer));
         return new MetadataImage(
-                row.getAppliedIndex(), nodes, topics, producers, row.getNextProducerId(), row.getNextTopicId());
+                row.getAppliedIndex(),
+                nodes,
+                topics,
+                producers,
+                QueueGroups.of(row.getGroupsList(), row.getNextGroupId()),
+                row.getNextProducerId(),
+                row.getNextTopicId());
     }
 
     MetadataImage withNode(long index, NodeRow node) {
         NavigableMap<Integer, NodeRow> changed = new TreeMap<>(nodes);
         changed.put(node.getNodeId(), node);
-        return new MetadataImage(index, changed, topics, namedProducers, nextProducerId, nextTopicId);
+        return new MetadataImage(index, changed, topics, namedProducers, groups, nextProducerId, nextTopicId);
     }
 
     MetadataImage withTopic(long index, TopicRow topic) {
         NavigableMap<String, TopicRow> changed = new TreeMap<>(topics);
         changed.put(topic.getName(), topic);
-        return new MetadataImage(index, nodes, changed, namedProducers, nextProducerId, topic.getTopicId() + 1);
+        return new MetadataImage(index, nodes, changed, namedProducers, groups, nextProducerId, topic.getTopicId() + 1);
     }
 
     MetadataImage withoutTopic(long index, String name) {
         NavigableMap<String, TopicRow> changed = new TreeMap<>(topics);
         changed.remove(name);
-        return new MetadataImage(index, nodes, changed, namedProducers, nextProducerId, nextTopicId);
+        return new MetadataImage(
+                index, nodes, changed, namedProducers, groups.withoutTopic(name), nextProducerId, nextTopicId);
     }
 
     MetadataImage withNextProducerId(long index, long next) {
-        return new MetadataImage(index, nodes, topics, namedProducers, next, nextTopicId);
+        return new MetadataImage(index, nodes, topics, namedProducers, groups, next, nextTopicId);
     }
 
     MetadataImage withNamedProducer(long index, NamedProducerRow producer) {
         NavigableMap<String, NamedProducerRow> changed = new TreeMap<>(namedProducers);
         changed.put(producer.getName(), producer);
-        return new MetadataImage(index, nodes, topics, changed, nextProducerId, nextTopicId);
+        return new MetadataImage(index, nodes, topics, changed, groups, nextProducerId, nextTopicId);
+    }
+
+    MetadataImage withGroups(long index, QueueGroups changed) {
+        return new MetadataImage(index, nodes, topics, namedProducers, changed, nextProducerId, nextTopicId);
     }
 }

@@ -7,7 +7,10 @@ import io.holdfast.consensus.raft.GroupListener;
 import io.holdfast.consensus.raft.GroupMachine;
 import io.holdfast.consensus.raft.RaftBytes;
 import io.holdfast.internal.v1.CheckpointStart;
+import io.holdfast.internal.v1.CreateGroupCommand;
+import io.holdfast.internal.v1.DeleteGroupCommand;
 import io.holdfast.internal.v1.FetchCheckpointResponse;
+import io.holdfast.internal.v1.GroupRow;
 import io.holdfast.internal.v1.MetadataCommand;
 import io.holdfast.internal.v1.MetadataImageRow;
 import io.holdfast.internal.v1.MetadataReply;
@@ -16,6 +19,7 @@ import io.holdfast.internal.v1.NamedProducerRow;
 import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.internal.v1.PartitionAssignment;
 import io.holdfast.internal.v1.TopicRow;
+import io.holdfast.internal.v1.UpdateGroupCommand;
 import io.holdfast.storage.state.StateTables;
 import io.holdfast.storage.state.StateTables.Table;
 import io.holdfast.storage.state.StateTables.Update;
@@ -111,6 +115,9 @@ final class MetadataMachine extends GroupMachine {
             }
             case OPEN_NAMED_PRODUCER ->
                 openProducer(frame.index(), command.getOpenNamedProducer().getName(), reply);
+            case CREATE_GROUP -> createGroup(frame.index(), command.getCreateGroup(), reply);
+            case UPDATE_GROUP -> updateGroup(frame.index(), command.getUpdateGroup(), reply);
+            case DELETE_GROUP -> deleteGroup(frame.index(), command.getDeleteGroup(), reply);
             default -> throw new IOException("entry " + frame.index() + " holds a command of a later version");
         };
         if (changed != image) {
@@ -130,6 +137,7 @@ final class MetadataMachine extends GroupMachine {
                 .setName(name)
                 .setTopicId(image.nextTopicId())
                 .setReplicas(command.getCreateTopic().getReplicas())
+                .setDeadLettersOf(command.getCreateTopic().getDeadLettersOf())
                 .addAllAssignments(command.getCreateTopic().getAssignmentsList().stream()
                         .map(this::withFounders)
                         .toList())
@@ -168,6 +176,50 @@ final class MetadataMachine extends GroupMachine {
                 : before.toBuilder().setEpoch(before.getEpoch() + 1).build();
         reply.setFirstProducerId(now.getProducerId()).setProducerEpoch(now.getEpoch());
         return image.withNamedProducer(index, now);
+    }
+
+    private MetadataImage createGroup(long index, CreateGroupCommand command, MetadataReply.Builder reply) {
+        TopicRow topic = image.topic(command.getTopic());
+        GroupRow existing = image.groups().get(command.getTopic(), command.getName());
+        if (topic == null) {
+            reply.setResult(MetadataResult.METADATA_RESULT_TOPIC_NOT_FOUND);
+            return image;
+        }
+        if (existing != null) {
+            reply.setResult(MetadataResult.METADATA_RESULT_GROUP_EXISTS).setGroup(existing);
+            return image;
+        }
+        GroupRow group = GroupRow.newBuilder()
+                .setGroupId(image.groups().nextId())
+                .setTopicId(topic.getTopicId())
+                .setTopic(topic.getName())
+                .setName(command.getName())
+                .setConfig(command.getConfig())
+                .setCreatedMs(nowMs)
+                .build();
+        reply.setGroup(group);
+        return image.withGroups(index, image.groups().with(group));
+    }
+
+    private MetadataImage updateGroup(long index, UpdateGroupCommand command, MetadataReply.Builder reply) {
+        GroupRow existing = image.groups().get(command.getTopic(), command.getName());
+        if (existing == null) {
+            reply.setResult(MetadataResult.METADATA_RESULT_GROUP_NOT_FOUND);
+            return image;
+        }
+        GroupRow group = existing.toBuilder().setConfig(command.getConfig()).build();
+        reply.setGroup(group);
+        return image.withGroups(index, image.groups().with(group));
+    }
+
+    private MetadataImage deleteGroup(long index, DeleteGroupCommand command, MetadataReply.Builder reply) {
+        GroupRow existing = image.groups().get(command.getTopic(), command.getName());
+        if (existing == null) {
+            reply.setResult(MetadataResult.METADATA_RESULT_GROUP_NOT_FOUND);
+            return image;
+        }
+        reply.setGroup(existing);
+        return image.withGroups(index, image.groups().without(command.getTopic(), command.getName()));
     }
 
     // ---- catching up

@@ -1,10 +1,12 @@
 package io.holdfast.consensus.partition;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import io.holdfast.consensus.queue.QueueTable;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.PartitionCheckpoint;
 import io.holdfast.internal.v1.ProducerEntry;
 import io.holdfast.internal.v1.ProducerRow;
+import io.holdfast.internal.v1.QueueRow;
 import io.holdfast.storage.log.LogCheckpoint;
 import io.holdfast.storage.log.SegmentState;
 import io.holdfast.storage.state.StateTables;
@@ -51,43 +53,81 @@ final class CheckpointRows {
         return producers;
     }
 
-    /** Stores a checkpoint with the producers that changed since the last one. */
-    void store(PartitionCheckpoint checkpoint, ProducerTable producers) throws IOException {
+    @Nullable
+    QueueRow queue(long queueGroupId) throws IOException {
+        byte[] row = tables.get(Table.QUEUES, rowKey(queueGroupId));
+        return row == null ? null : QueueRow.parseFrom(row);
+    }
+
+    List<QueueRow> queues() throws IOException {
+        List<QueueRow> queues = new ArrayList<>();
+        List<InvalidProtocolBufferException> damaged = new ArrayList<>();
+        tables.scan(Table.QUEUES, group.bytes(), (key, value) -> {
+            try {
+                queues.add(QueueRow.parseFrom(value));
+            } catch (InvalidProtocolBufferException e) {
+                damaged.add(e);
+            }
+        });
+        if (!damaged.isEmpty()) {
+            throw new IOException("a queue row of " + group + " cannot be read", damaged.get(0));
+        }
+        return queues;
+    }
+
+    /** Stores a checkpoint with the producers and queue groups that changed since the last one. */
+    void store(PartitionCheckpoint checkpoint, ProducerTable producers, QueueTable queues) throws IOException {
         Update update = new Update().put(Table.CHECKPOINTS, group.bytes(), checkpoint.toByteArray());
         for (long id : producers.dirty()) {
             ProducerRow row = producers.row(id);
             if (row == null) {
-                update.delete(Table.PRODUCERS, producerKey(id));
+                update.delete(Table.PRODUCERS, rowKey(id));
             } else {
-                update.put(Table.PRODUCERS, producerKey(id), row.toByteArray());
+                update.put(Table.PRODUCERS, rowKey(id), row.toByteArray());
+            }
+        }
+        for (long id : queues.dirty()) {
+            QueueRow row = queues.row(id);
+            if (row == null) {
+                update.delete(Table.QUEUES, rowKey(id));
+            } else {
+                update.put(Table.QUEUES, rowKey(id), row.toByteArray());
             }
         }
         tables.write(update);
         producers.stored();
+        queues.stored();
     }
 
     /** Replaces everything by a copied checkpoint. */
-    void replace(PartitionCheckpoint checkpoint, List<ProducerEntry> producers) throws IOException {
+    void replace(PartitionCheckpoint checkpoint, List<ProducerEntry> producers, List<QueueRow> queues)
+            throws IOException {
         Update update = new Update()
                 .put(Table.CHECKPOINTS, group.bytes(), checkpoint.toByteArray())
-                .deletePrefix(Table.PRODUCERS, group.bytes());
+                .deletePrefix(Table.PRODUCERS, group.bytes())
+                .deletePrefix(Table.QUEUES, group.bytes());
         for (ProducerEntry entry : producers) {
             update.put(
                     Table.PRODUCERS,
-                    producerKey(entry.getProducerId()),
+                    rowKey(entry.getProducerId()),
                     entry.getRow().toByteArray());
+        }
+        for (QueueRow row : queues) {
+            update.put(Table.QUEUES, rowKey(row.getGroupId()), row.toByteArray());
         }
         tables.write(update);
     }
 
     /** Removes all rows of a group that is no longer here. */
     static void delete(StateTables tables, GroupId group) throws IOException {
-        tables.write(
-                new Update().delete(Table.CHECKPOINTS, group.bytes()).deletePrefix(Table.PRODUCERS, group.bytes()));
+        tables.write(new Update()
+                .delete(Table.CHECKPOINTS, group.bytes())
+                .deletePrefix(Table.PRODUCERS, group.bytes())
+                .deletePrefix(Table.QUEUES, group.bytes()));
     }
 
-    private byte[] producerKey(long producerId) {
-        return ByteBuffer.allocate(24).put(group.bytes()).putLong(producerId).array();
+    private byte[] rowKey(long id) {
+        return ByteBuffer.allocate(24).put(group.bytes()).putLong(id).array();
     }
 
     static LogCheckpoint toLog(PartitionCheckpoint checkpoint) {

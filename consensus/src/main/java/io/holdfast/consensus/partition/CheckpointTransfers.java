@@ -8,6 +8,7 @@ import io.holdfast.internal.v1.FetchCheckpointResponse;
 import io.holdfast.internal.v1.FileChunk;
 import io.holdfast.internal.v1.PartitionCheckpoint;
 import io.holdfast.internal.v1.ProducerEntry;
+import io.holdfast.internal.v1.QueueRow;
 import io.holdfast.storage.log.PartitionLog;
 import io.holdfast.storage.log.SegmentFiles;
 import java.io.Closeable;
@@ -43,8 +44,10 @@ final class CheckpointTransfers {
     }
 
     /** Opens all files at once, so that a trim may delete their names. */
-    Outgoing open(PartitionCheckpoint checkpoint, List<ProducerEntry> producers, PartitionLog log) throws IOException {
-        Outgoing outgoing = new Outgoing(checkpoint, producers);
+    Outgoing open(
+            PartitionCheckpoint checkpoint, List<ProducerEntry> producers, List<QueueRow> queues, PartitionLog log)
+            throws IOException {
+        Outgoing outgoing = new Outgoing(checkpoint, producers, queues);
         running.incrementAndGet();
         try {
             for (SegmentFiles.Part part : SegmentFiles.of(log.directory(), CheckpointRows.toLog(checkpoint))) {
@@ -66,11 +69,13 @@ final class CheckpointTransfers {
     final class Outgoing implements Closeable {
         private final PartitionCheckpoint checkpoint;
         private final List<ProducerEntry> producers;
+        private final List<QueueRow> queues;
         private final List<OpenFile> files = new ArrayList<>();
 
-        private Outgoing(PartitionCheckpoint checkpoint, List<ProducerEntry> producers) {
+        private Outgoing(PartitionCheckpoint checkpoint, List<ProducerEntry> producers, List<QueueRow> queues) {
             this.checkpoint = checkpoint;
             this.producers = producers;
+            this.queues = queues;
         }
 
         void send(Consumer<FetchCheckpointResponse> to) throws IOException {
@@ -79,6 +84,9 @@ final class CheckpointTransfers {
                     .build());
             for (OpenFile file : files) {
                 sendFile(file, to);
+            }
+            for (QueueRow queue : queues) {
+                to.accept(FetchCheckpointResponse.newBuilder().setQueue(queue).build());
             }
             to.accept(FetchCheckpointResponse.newBuilder()
                     .setEnd(CheckpointEnd.newBuilder().addAllProducers(producers))
@@ -124,6 +132,7 @@ final class CheckpointTransfers {
         private final Path folder;
         private @Nullable PartitionCheckpoint checkpoint;
         private final List<ProducerEntry> producers = new ArrayList<>();
+        private final List<QueueRow> queues = new ArrayList<>();
         private boolean ended;
         private @Nullable String fileName;
         private @Nullable FileChannel file;
@@ -137,6 +146,7 @@ final class CheckpointTransfers {
                 switch (part.getPartCase()) {
                     case START -> checkpoint = part.getStart().getPartition();
                     case CHUNK -> write(part.getChunk());
+                    case QUEUE -> queues.add(part.getQueue());
                     case END -> {
                         producers.addAll(part.getEnd().getProducersList());
                         ended = true;
@@ -190,6 +200,10 @@ final class CheckpointTransfers {
 
         List<ProducerEntry> producers() {
             return producers;
+        }
+
+        List<QueueRow> queues() {
+            return queues;
         }
 
         private void closeFile() throws IOException {

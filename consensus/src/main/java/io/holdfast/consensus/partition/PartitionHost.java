@@ -1,5 +1,6 @@
 package io.holdfast.consensus.partition;
 
+import io.holdfast.consensus.queue.QueueResources;
 import io.holdfast.consensus.raft.CheckpointSource;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.raft.GroupListener;
@@ -40,6 +41,7 @@ public final class PartitionHost {
     private final Executor installer;
     private final IntFunction<String> addressOf;
     private final LongSupplier clockMs;
+    private final QueueResources queueResources;
     private final PartitionSettings settings;
     private final LogSettings logSettings;
     private final ByteBudget nodeBudget;
@@ -63,8 +65,10 @@ public final class PartitionHost {
             IntFunction<String> addressOf,
             LongSupplier clockMs,
             ScheduledExecutorService timer,
+            QueueResources queueResources,
             PartitionSettings settings)
             throws IOException {
+        this.queueResources = queueResources;
         this.raft = raft;
         this.folder = folder;
         this.tables = tables;
@@ -99,7 +103,8 @@ public final class PartitionHost {
                 pacing,
                 settings.entryBytesMax(),
                 new ByteBudget(settings.partitionBytesInFlightMax()),
-                nodeBudget);
+                nodeBudget,
+                queueResources);
     }
 
     private RestingLog restingLog(GroupId group) throws IOException {
@@ -107,7 +112,7 @@ public final class PartitionHost {
                 paths(group),
                 new LogIdentity(group.topicId(), group.partition()),
                 logSettings,
-                new CheckpointRows(tables, group).checkpoint());
+                new CheckpointRows(tables, group));
     }
 
     /** Opens a replica that is at rest; see {@link RaftHost#open} for {@code peers}. One thread at a time per replica. */

@@ -2,6 +2,7 @@ package io.holdfast.consensus.partition;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.holdfast.consensus.partition.ProducerTable.Decision;
+import io.holdfast.consensus.queue.QueueTable;
 import io.holdfast.consensus.raft.CheckpointSource;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.raft.GroupListener;
@@ -18,6 +19,7 @@ import io.holdfast.internal.v1.PartitionCommand;
 import io.holdfast.internal.v1.PartitionReply;
 import io.holdfast.internal.v1.ProducerEntry;
 import io.holdfast.internal.v1.ProducerRow;
+import io.holdfast.internal.v1.QueueRow;
 import io.holdfast.storage.log.AcceptedBatch;
 import io.holdfast.storage.log.DurableDirectory;
 import io.holdfast.storage.log.FrameId;
@@ -37,6 +39,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.apache.ratis.proto.RaftProtos.LogEntryProto;
 import org.apache.ratis.protocol.Message;
 import org.apache.ratis.protocol.RaftClientRequest;
@@ -62,6 +65,7 @@ final class PartitionMachine extends GroupMachine {
     private final CheckpointTransfers transfers = new CheckpointTransfers();
     private final HighWatermark highWatermark;
     private final ProducerTable producers = new ProducerTable();
+    private final QueueTable queues = new QueueTable();
     /** Held for writing while the log is being replaced by a copied one; nested inside the state lock. */
     private final ReadWriteLock replacing = new ReentrantReadWriteLock();
 
@@ -125,17 +129,23 @@ final class PartitionMachine extends GroupMachine {
         restore(
                 checkpoint,
                 rows.producers(),
+                rows.queues(),
                 open(checkpoint.getLogFolder(), CheckpointRows.toLog(checkpoint), required));
         paths.deleteAllBut(logFolder);
         return TermIndex.valueOf(checkpoint.getAppliedTerm(), checkpoint.getAppliedIndex());
     }
 
-    private void restore(PartitionCheckpoint checkpoint, List<ProducerEntry> producerRows, PartitionLog opened) {
+    private void restore(
+            PartitionCheckpoint checkpoint,
+            List<ProducerEntry> producerRows,
+            List<QueueRow> queueRows,
+            PartitionLog opened) {
         logFolder = checkpoint.getLogFolder();
         nowMs = checkpoint.getNowMs();
         log = opened;
         producers.clear();
         producerRows.forEach(entry -> producers.put(entry.getProducerId(), entry.getRow()));
+        queues.load(checkpoint.getQueueClockMs(), queueRows);
         highWatermark.set(opened.nextOffset());
     }
 
@@ -149,9 +159,10 @@ final class PartitionMachine extends GroupMachine {
                 .setAppliedIndex(appliedUpTo.getIndex())
                 .setAppliedTerm(appliedUpTo.getTerm())
                 .setNowMs(nowMs)
+                .setQueueClockMs(queues.clockMs())
                 .setLogFolder(logFolder);
         CheckpointRows.addLog(checkpoint, log().checkpoint());
-        rows.store(checkpoint.build(), producers);
+        rows.store(checkpoint.build(), producers, queues);
         log().checkpointStored();
     }
 
@@ -248,7 +259,12 @@ final class PartitionMachine extends GroupMachine {
         PartitionReply.Builder reply = PartitionReply.newBuilder().setAppendTimeMs(nowMs);
         switch (command.getCommandCase()) {
             case APPEND -> append(new FrameId(frame.index(), frame.term()), command.getAppend(), reply);
-            case TRIM -> log().trim(command.getTrim().getBeforeOffset());
+            case TRIM -> {
+                log().trim(command.getTrim().getBeforeOffset());
+                queues.trimmed(log().startOffset());
+            }
+            case QUEUE ->
+                reply.addAllQueue(queues.apply(command.getQueue(), nowMs, log().startOffset(), log().nextOffset()));
             case EVICT_PRODUCERS ->
                 command.getEvictProducers().getProducerIdsList().forEach(producers::evict);
             default -> throw new IOException("entry " + frame.index() + " holds a command of a later version");
@@ -340,6 +356,13 @@ final class PartitionMachine extends GroupMachine {
         }
     }
 
+    /** Asks the queue groups' state a short question. */
+    <T> T queues(Function<QueueTable, T> question) {
+        synchronized (stateLock()) {
+            return question.apply(queues);
+        }
+    }
+
     List<Long> evictableProducers(long clockMs, long idleMs, long namedIdleMs, int cap) {
         synchronized (stateLock()) {
             return producers.evictable(clockMs, idleMs, namedIdleMs, cap);
@@ -357,7 +380,7 @@ final class PartitionMachine extends GroupMachine {
             if (checkpoint == null) {
                 throw new IOException(groupId() + " has lost its checkpoint");
             }
-            outgoing = transfers.open(checkpoint, rows.producers(), log());
+            outgoing = transfers.open(checkpoint, rows.producers(), rows.queues(), log());
         }
         try (outgoing) {
             outgoing.send(part);
@@ -394,8 +417,8 @@ final class PartitionMachine extends GroupMachine {
             DurableDirectory.force(paths.root());
             PartitionLog fresh = open(folder, CheckpointRows.toLog(checkpoint), List.of());
             moveFrames(old, fresh, index);
-            rows.replace(checkpoint, incoming.producers());
-            restore(checkpoint, incoming.producers(), fresh);
+            rows.replace(checkpoint, incoming.producers(), incoming.queues());
+            restore(checkpoint, incoming.producers(), incoming.queues(), fresh);
             old.close();
         } finally {
             replacing.writeLock().unlock();

@@ -1,6 +1,8 @@
 package io.holdfast.consensus.partition;
 
 import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.queue.QueueResources;
+import io.holdfast.consensus.queue.QueueTable;
 import io.holdfast.consensus.raft.RaftBytes;
 import io.holdfast.consensus.raft.RaftFailures;
 import io.holdfast.consensus.raft.RaftGroupHandle;
@@ -11,6 +13,9 @@ import io.holdfast.internal.v1.FetchCheckpointResponse;
 import io.holdfast.internal.v1.PartitionCommand;
 import io.holdfast.internal.v1.PartitionReply;
 import io.holdfast.internal.v1.ProducerRow;
+import io.holdfast.internal.v1.QueueCommand;
+import io.holdfast.internal.v1.QueueResult;
+import io.holdfast.internal.v1.QueueRow;
 import io.holdfast.internal.v1.TrimCommand;
 import io.holdfast.storage.log.DamagedLogException;
 import io.holdfast.storage.log.LogSlice;
@@ -21,6 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.IntFunction;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
@@ -42,6 +48,7 @@ public final class PartitionReplica {
     private final HighWatermark highWatermark = new HighWatermark();
     private final AppendQueue appends;
     private final ReadBarriers barriers;
+    private final ReplicaQueues queues;
     /** Guards what changes when the replica closes, so that late news of a leader cannot outlive it. */
     private final Object phase = new Object();
     /** Null at rest. */
@@ -77,7 +84,8 @@ public final class PartitionReplica {
             EntryPacing pacing,
             int entryBytesMax,
             ByteBudget partitionBudget,
-            ByteBudget nodeBudget) {
+            ByteBudget nodeBudget,
+            QueueResources queueResources) {
         this.group = group;
         this.restingLog = restingLog;
         this.addressOf = addressOf;
@@ -85,6 +93,7 @@ public final class PartitionReplica {
         this.waker = waker;
         this.appends = new AppendQueue(this::propose, pacing, entryBytesMax, partitionBudget, nodeBudget, clockMs);
         this.barriers = new ReadBarriers(group);
+        this.queues = new ReplicaQueues(this, queueResources);
         highWatermark.set(restingLog.nextOffset());
     }
 
@@ -168,6 +177,7 @@ public final class PartitionReplica {
             restingLog = log;
             machine = null;
         }
+        queues.lane().follows(notLeader());
     }
 
     /** Raft is closed. */
@@ -209,6 +219,11 @@ public final class PartitionReplica {
     /** This node leads and takes writes. */
     public void leads() {
         if (settle()) {
+            try {
+                queues.lane().leads();
+            } catch (Refusal closedMeanwhile) {
+                return;
+            }
             release();
         }
     }
@@ -217,6 +232,7 @@ public final class PartitionReplica {
     public void follows() {
         if (settle()) {
             refuseWaiting();
+            queues.lane().follows(notLeader());
         }
     }
 
@@ -230,12 +246,16 @@ public final class PartitionReplica {
 
     /** Appends that wait are given back. */
     public void refuseWaiting() {
-        appends.refuseWaiting(RaftFailures.notLeader(group, addressOf, false));
+        appends.refuseWaiting(notLeader());
     }
 
-    /** How long nobody has appended, read at the leader or asked for freshness. */
+    Refusal notLeader() {
+        return RaftFailures.notLeader(group, addressOf, false);
+    }
+
+    /** How long nobody has appended, read at the leader or asked for freshness, and no lease was out. */
     public long idleNanos() {
-        return System.nanoTime() - usedNanos;
+        return queues.lane().isActive() ? 0 : System.nanoTime() - usedNanos;
     }
 
     /** Closes files that were opened to read at rest, if unused for so long. */
@@ -258,7 +278,7 @@ public final class PartitionReplica {
             return appends.offer(batch);
         }
         if (settled) {
-            return CompletableFuture.failedFuture(RaftFailures.notLeader(group, addressOf, false));
+            return CompletableFuture.failedFuture(notLeader());
         }
         CompletableFuture<AppendResult> result = appends.offer(batch);
         waker.wake(this).whenComplete((ok, failure) -> {
@@ -307,6 +327,45 @@ public final class PartitionReplica {
             propose(command()
                     .setEvictProducers(EvictProducersCommand.newBuilder().addAllProducerIds(evictable))
                     .build());
+        }
+    }
+
+    // ---- queue groups
+
+    public ReplicaQueues queues() {
+        return queues;
+    }
+
+    CompletableFuture<List<QueueResult>> propose(QueueCommand command) {
+        usedNanos = System.nanoTime();
+        return propose(command().setQueue(command).build()).thenApply(PartitionReply::getQueueList);
+    }
+
+    /** At rest, the answer comes from what was stored. */
+    <T> T askQueues(Function<QueueTable, T> question) {
+        PartitionMachine open = machine;
+        RestingLog atRest = restingLog;
+        try {
+            if (open != null) {
+                return open.queues(question);
+            }
+            if (atRest != null) {
+                return question.apply(atRest.queues());
+            }
+            throw notLeader();
+        } catch (IOException e) {
+            throw damaged(e);
+        }
+    }
+
+    /** Where a queue group stands, at rest; null if it has not begun here, or the replica is open. */
+    @Nullable
+    QueueRow restingQueue(long groupId) {
+        RestingLog atRest = restingLog;
+        try {
+            return atRest == null ? null : atRest.queue(groupId);
+        } catch (IOException e) {
+            throw damaged(e);
         }
     }
 

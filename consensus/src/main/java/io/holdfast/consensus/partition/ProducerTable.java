@@ -119,15 +119,17 @@ final class ProducerTable {
     }
 
     /**
-     * Producers that may be forgotten: idle for too long, or the longest idle ones beyond the cap.
+     * Producers that may be forgotten: idle for too long, or the longest idle ones beyond the cap. Never those that write
+     * dead letters: each has one row, and would write twice without it.
      *
      * @param idleMs of producers without a name
      * @param namedIdleMs of named ones
      */
     List<Long> evictable(long nowMs, long idleMs, long namedIdleMs, int cap) {
         List<Long> oldestFirst = new ArrayList<>(states.keySet());
+        oldestFirst.removeIf(id -> id >= ProducerIdSpace.DEAD_LETTERS_FROM);
         oldestFirst.sort(Comparator.comparingLong(id -> lastMs(id)));
-        int excess = states.size() - cap;
+        int excess = oldestFirst.size() - cap;
         List<Long> evictable = new ArrayList<>();
         for (long id : oldestFirst) {
             long limit = id >= ProducerIdSpace.NAMED_FROM ? namedIdleMs : idleMs;

@@ -1,6 +1,8 @@
 package io.holdfast.consensus.partition;
 
+import io.holdfast.consensus.queue.QueueTable;
 import io.holdfast.internal.v1.PartitionCheckpoint;
+import io.holdfast.internal.v1.QueueRow;
 import io.holdfast.storage.log.LogCheckpoint;
 import io.holdfast.storage.log.LogIdentity;
 import io.holdfast.storage.log.LogSettings;
@@ -23,21 +25,21 @@ final class RestingLog implements Closeable {
     private final LogSettings settings;
     private final String folder;
     private final LogCheckpoint checkpoint;
+    private final CheckpointRows rows;
     private @Nullable PartitionLog log;
     private long usedNanos;
     private boolean closed;
 
-    /** @param checkpoint null if the replica has never been opened */
-    RestingLog(
-            PartitionPaths paths,
-            LogIdentity identity,
-            LogSettings settings,
-            @Nullable PartitionCheckpoint checkpoint) {
+    /** @param rows of the replica; it has no checkpoint if it was never opened */
+    RestingLog(PartitionPaths paths, LogIdentity identity, LogSettings settings, CheckpointRows rows)
+            throws IOException {
+        PartitionCheckpoint stored = rows.checkpoint();
+        this.rows = rows;
         this.paths = paths;
         this.identity = identity;
         this.settings = settings;
-        this.folder = checkpoint == null ? PartitionPaths.FIRST_LOG_FOLDER : checkpoint.getLogFolder();
-        this.checkpoint = checkpoint == null ? LogCheckpoint.EMPTY : CheckpointRows.toLog(checkpoint);
+        this.folder = stored == null ? PartitionPaths.FIRST_LOG_FOLDER : stored.getLogFolder();
+        this.checkpoint = stored == null ? LogCheckpoint.EMPTY : CheckpointRows.toLog(stored);
     }
 
     long startOffset() {
@@ -61,6 +63,20 @@ final class RestingLog implements Closeable {
 
     long offsetAt(long timeMs) throws IOException {
         return startOffset() == nextOffset() ? nextOffset() : open().offsetAt(timeMs);
+    }
+
+    /** Where a queue group stands; null if it has not begun here. */
+    @Nullable
+    QueueRow queue(long groupId) throws IOException {
+        return rows.queue(groupId);
+    }
+
+    /** Where all of them stand; a copy. */
+    QueueTable queues() throws IOException {
+        PartitionCheckpoint stored = rows.checkpoint();
+        QueueTable table = new QueueTable();
+        table.load(stored == null ? 0 : stored.getQueueClockMs(), rows.queues());
+        return table;
     }
 
     private synchronized PartitionLog open() throws IOException {

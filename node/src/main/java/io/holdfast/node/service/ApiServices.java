@@ -11,6 +11,9 @@ import java.util.function.BooleanSupplier;
 
 /** Builds the public services and adds them to the server. */
 public final class ApiServices {
+    private final Headers headers;
+    private final Forwarder forwarder;
+    private final MetadataClient metadataClient;
     private final Appends appends;
 
     /** @param diskFull whether writes must be refused for want of space */
@@ -24,9 +27,9 @@ public final class ApiServices {
             Executor executor,
             ScheduledExecutorService timer,
             BooleanSupplier diskFull) {
-        Headers headers = new Headers(state);
-        MetadataClient metadataClient = new MetadataClient(metadata, state, channels, timer);
-        Forwarder forwarder = new Forwarder(state, channels, timer, metrics);
+        headers = new Headers(state);
+        metadataClient = new MetadataClient(metadata, state, channels, timer);
+        forwarder = new Forwarder(state, channels, timer, metrics);
         Reads reads = new Reads(state, headers, config.limits(), metrics, executor, timer);
         appends = new Appends(state, config.limits(), metrics, diskFull);
         server.add(new LogGrpc(
@@ -42,6 +45,22 @@ public final class ApiServices {
                 config.limits().partitionsPerTopicMax()));
         server.add(new RouteGrpc(state, headers, executor));
         server.add(new ClusterGrpc(state, metadata, channels, headers, executor));
+    }
+
+    public Headers headers() {
+        return headers;
+    }
+
+    public Forwarder forwarder() {
+        return forwarder;
+    }
+
+    public MetadataClient metadata() {
+        return metadataClient;
+    }
+
+    public Appends appends() {
+        return appends;
     }
 
     /** From now on new writes are refused, so that leadership can be handed over. */

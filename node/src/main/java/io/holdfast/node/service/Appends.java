@@ -1,5 +1,6 @@
 package io.holdfast.node.service;
 
+import io.holdfast.consensus.ProducerIdSpace;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.partition.AppendResult;
 import io.holdfast.consensus.partition.BatchAppend;
@@ -21,7 +22,7 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** Checks batches and gives them to the local replica. Whatever is wrong with a request is found here, before Raft. */
-final class Appends {
+public final class Appends {
     private static final int EPOCH_MAX = 0xFFFF_FFFF;
 
     private final ClusterState state;
@@ -42,12 +43,23 @@ final class Appends {
         draining = true;
     }
 
-    Limits limits() {
+    public Limits limits() {
         return limits;
     }
 
     /** Appends to a partition that this node leads; completes with a {@link Refusal} if it does not. */
     CompletableFuture<AppendResult> append(
+            GroupId group, ByteBuffer bytes, @Nullable Sequence sequence, @Nullable Long expectedOffset) {
+        if (sequence != null && sequence.getProducerId() >= ProducerIdSpace.DEAD_LETTERS_FROM) {
+            return CompletableFuture.failedFuture(Refusal.of(
+                    ErrorReason.ERROR_REASON_INVALID_REQUEST,
+                    "open a producer: ids from " + ProducerIdSpace.DEAD_LETTERS_FROM + " on are not handed out"));
+        }
+        return appendOwn(group, bytes, sequence, expectedOffset);
+    }
+
+    /** As {@link #append}, also for the producers that are nodes themselves. */
+    public CompletableFuture<AppendResult> appendOwn(
             GroupId group, ByteBuffer bytes, @Nullable Sequence sequence, @Nullable Long expectedOffset) {
         long started = System.nanoTime();
         CompletableFuture<AppendResult> result;
@@ -87,7 +99,8 @@ final class Appends {
         return replica;
     }
 
-    private PartitionReplica leaderReplica(GroupId group) {
+    /** The local replica, if it leads or will as soon as it is asked to. */
+    public PartitionReplica leaderReplica(GroupId group) {
         PartitionReplica replica = state.replica(group);
         int leader = state.leader(group);
         if (draining || replica == null || !(replica.group().isLeader() || willLead(replica, leader))) {

@@ -1,6 +1,7 @@
 package io.holdfast.node.service;
 
 import com.google.protobuf.Any;
+import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
 import com.google.rpc.Status;
@@ -18,7 +19,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Says every failure in the API's words: the one place that knows which gRPC code a reason has. */
-final class Errors {
+public final class Errors {
     private static final Logger LOG = LoggerFactory.getLogger(Errors.class);
     private static final String DOMAIN = "holdfast";
     private static final String REASON_PREFIX = "ERROR_REASON_";
@@ -26,13 +27,16 @@ final class Errors {
 
     private Errors() {}
 
-    static Refusal refusal(Throwable failure) {
+    public static Refusal refusal(Throwable failure) {
         Throwable cause = failure;
         while (cause instanceof CompletionException && cause.getCause() != null) {
             cause = cause.getCause();
         }
         if (cause instanceof Refusal refusal) {
             return refusal;
+        }
+        if (cause instanceof StatusRuntimeException status) {
+            return of(status);
         }
         LOG.error("a request failed in a way that has no name", cause);
         return new Refusal(
@@ -43,7 +47,36 @@ final class Errors {
                 Map.of());
     }
 
-    static StatusRuntimeException status(Throwable failure) {
+    /** What another node said; without details, its connection broke, and the outcome is unknown. */
+    private static Refusal of(StatusRuntimeException failure) {
+        Status status = StatusProto.fromThrowable(failure);
+        if (status != null) {
+            for (Any detail : status.getDetailsList()) {
+                try {
+                    if (detail.is(ErrorInfo.class)) {
+                        ErrorInfo info = detail.unpack(ErrorInfo.class);
+                        return new Refusal(
+                                ErrorReason.valueOf(REASON_PREFIX + info.getReason()),
+                                WriteOutcome.valueOf(OUTCOME_PREFIX + info.getMetadataOrDefault("outcome", "UNKNOWN")),
+                                status.getMessage(),
+                                null,
+                                info.getMetadataMap());
+                    }
+                } catch (InvalidProtocolBufferException | IllegalArgumentException e) {
+                    break; // of a later version
+                }
+            }
+        }
+        return new Refusal(
+                ErrorReason.ERROR_REASON_UNAVAILABLE,
+                WriteOutcome.WRITE_OUTCOME_UNKNOWN,
+                "try again in a moment: another node did not answer ("
+                        + failure.getStatus().getCode() + ")",
+                Duration.ofMillis(100),
+                Map.of());
+    }
+
+    public static StatusRuntimeException status(Throwable failure) {
         Refusal refusal = refusal(failure);
         Map<String, String> metadata = new HashMap<>(refusal.facts());
         metadata.put("outcome", refusal.outcome().name().substring(OUTCOME_PREFIX.length()));
@@ -63,7 +96,7 @@ final class Errors {
         return StatusProto.toStatusRuntimeException(status.build());
     }
 
-    static ItemError item(Throwable failure) {
+    public static ItemError item(Throwable failure) {
         Refusal refusal = refusal(failure);
         ItemError.Builder item = ItemError.newBuilder()
                 .setReason(refusal.reason())
@@ -90,9 +123,11 @@ final class Errors {
                     ERROR_REASON_PRODUCER_FENCED,
                     ERROR_REASON_SEQUENCE_GAP,
                     ERROR_REASON_UNKNOWN_PRODUCER,
+                    ERROR_REASON_LEASE_LOST,
                     ERROR_REASON_READ_TOO_STALE -> io.grpc.Status.Code.FAILED_PRECONDITION;
-            case ERROR_REASON_TOPIC_NOT_FOUND, ERROR_REASON_PARTITION_NOT_FOUND -> io.grpc.Status.Code.NOT_FOUND;
-            case ERROR_REASON_TOPIC_EXISTS -> io.grpc.Status.Code.ALREADY_EXISTS;
+            case ERROR_REASON_TOPIC_NOT_FOUND, ERROR_REASON_PARTITION_NOT_FOUND, ERROR_REASON_GROUP_NOT_FOUND ->
+                io.grpc.Status.Code.NOT_FOUND;
+            case ERROR_REASON_TOPIC_EXISTS, ERROR_REASON_GROUP_EXISTS -> io.grpc.Status.Code.ALREADY_EXISTS;
             case ERROR_REASON_OFFSET_OUT_OF_RANGE -> io.grpc.Status.Code.OUT_OF_RANGE;
             case ERROR_REASON_EXPECTED_OFFSET_MISMATCH -> io.grpc.Status.Code.ABORTED;
             case ERROR_REASON_RECORD_TOO_LARGE, ERROR_REASON_INVALID_BATCH, ERROR_REASON_INVALID_REQUEST ->

@@ -4,6 +4,8 @@ import com.google.common.util.concurrent.ListenableFuture;
 import com.google.protobuf.Any;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.ErrorInfo;
+import io.grpc.Channel;
+import io.grpc.ClientInterceptors;
 import io.grpc.Context;
 import io.grpc.Contexts;
 import io.grpc.Metadata;
@@ -21,9 +23,6 @@ import io.holdfast.node.cluster.Calls;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.cluster.NodeChannels;
 import io.holdfast.v1.ErrorReason;
-import io.holdfast.v1.LogServiceGrpc;
-import io.holdfast.v1.LogServiceGrpc.LogServiceFutureStub;
-import io.holdfast.v1.TopicServiceGrpc;
 import io.holdfast.v1.WriteOutcome;
 import java.time.Duration;
 import java.util.List;
@@ -40,7 +39,7 @@ import org.jspecify.annotations.Nullable;
  * Runs a unary request where its partition's leader is: here, or one hop away; and again while it is certain that
  * nothing was written and there is time. So a simple client may talk to any node, and elections do not show.
  */
-final class Forwarder {
+public final class Forwarder {
     private static final Metadata.Key<String> FORWARDED =
             Metadata.Key.of("x-holdfast-forwarded", Metadata.ASCII_STRING_MARSHALLER);
     private static final Context.Key<Boolean> IS_FORWARDED = Context.keyWithDefault("forwarded", false);
@@ -73,7 +72,7 @@ final class Forwarder {
     }
 
     /** When the caller stops waiting, as System.nanoTime. */
-    static long deadline() {
+    public static long deadline() {
         io.grpc.Deadline deadline = Context.current().getDeadline();
         long left = deadline == null
                 ? PATIENCE.toNanos()
@@ -86,35 +85,28 @@ final class Forwarder {
         return System.nanoTime() + left;
     }
 
+    /** A deadline as System.nanoTime. */
+    public static long deadlineOf(io.grpc.Deadline deadline) {
+        return System.nanoTime() + deadline.timeRemaining(TimeUnit.NANOSECONDS);
+    }
+
     /**
      * @param local answers with NOT_LEADER if this node is not the one
-     * @param remote the same request to another node
+     * @param remote the same request over a channel to another node
      */
-    <T> CompletableFuture<T> run(
-            GroupId group,
-            Supplier<CompletableFuture<T>> local,
-            Function<LogServiceFutureStub, ListenableFuture<T>> remote) {
-        return attempt(
-                group, local, address -> remote.apply(forwarded(LogServiceGrpc.newFutureStub(channels.to(address)))));
+    public <T> CompletableFuture<T> run(
+            GroupId group, Supplier<CompletableFuture<T>> local, Function<Channel, ListenableFuture<T>> remote) {
+        return attempt(group, local, address -> remote.apply(to(address)));
     }
 
-    private static LogServiceFutureStub forwarded(LogServiceFutureStub stub) {
-        return stub.withInterceptors(MetadataUtils.newAttachHeadersInterceptor(forwardedHeader()));
-    }
-
-    <T> CompletableFuture<T> runTopic(
-            GroupId group,
-            Supplier<CompletableFuture<T>> local,
-            Function<TopicServiceGrpc.TopicServiceFutureStub, ListenableFuture<T>> remote) {
-        return attempt(
-                group,
-                local,
-                address -> remote.apply(TopicServiceGrpc.newFutureStub(channels.to(address))
-                        .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(forwardedHeader()))));
+    /** A channel over which calls are marked as forwarded: they go no further. */
+    public Channel to(String address) {
+        return ClientInterceptors.intercept(
+                channels.to(address), MetadataUtils.newAttachHeadersInterceptor(forwardedHeader()));
     }
 
     /** Runs here, again while the failure is a passing one. */
-    <T> CompletableFuture<T> retry(Supplier<CompletableFuture<T>> local) {
+    public <T> CompletableFuture<T> retry(Supplier<CompletableFuture<T>> local) {
         CompletableFuture<T> result = new CompletableFuture<>();
         Remote<T> nowhere = address -> {
             throw new IllegalStateException("not to be forwarded");

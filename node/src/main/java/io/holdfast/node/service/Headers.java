@@ -12,14 +12,14 @@ import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.ResponseHeader;
 
 /** Response headers and the session tokens in them. */
-final class Headers {
+public final class Headers {
     private final ClusterState state;
 
     Headers(ClusterState state) {
         this.state = state;
     }
 
-    ResponseHeader.Builder header() {
+    public ResponseHeader.Builder header() {
         return ResponseHeader.newBuilder()
                 .setClusterId(state.clusterId())
                 .setNodeId(state.nodeId())
@@ -69,14 +69,14 @@ final class Headers {
         }
     }
 
-    static Timestamp timestamp(long millis) {
+    public static Timestamp timestamp(long millis) {
         return Timestamp.newBuilder()
                 .setSeconds(Math.floorDiv(millis, 1000L))
                 .setNanos((int) Math.floorMod(millis, 1000L) * 1_000_000)
                 .build();
     }
 
-    static long millis(Timestamp timestamp) {
+    public static long millis(Timestamp timestamp) {
         return timestamp.getSeconds() * 1000 + timestamp.getNanos() / 1_000_000;
     }
 }

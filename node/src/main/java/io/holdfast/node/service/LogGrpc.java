@@ -2,6 +2,7 @@ package io.holdfast.node.service;
 
 import com.google.common.util.concurrent.ListenableFuture;
 import com.google.protobuf.ByteString;
+import io.grpc.Channel;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.holdfast.consensus.Refusal;
@@ -18,7 +19,6 @@ import io.holdfast.v1.DescribeProducerRequest;
 import io.holdfast.v1.DescribeProducerResponse;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.LogServiceGrpc;
-import io.holdfast.v1.LogServiceGrpc.LogServiceFutureStub;
 import io.holdfast.v1.LookupOffsetsRequest;
 import io.holdfast.v1.LookupOffsetsResponse;
 import io.holdfast.v1.OpenProducerRequest;
@@ -100,7 +100,7 @@ public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
                 request.getPartition(),
                 to,
                 group -> describe(group, request.getProducerId()),
-                stub -> stub.describeProducer(request));
+                node -> LogServiceGrpc.newFutureStub(node).describeProducer(request));
     }
 
     private CompletableFuture<DescribeProducerResponse> describe(GroupId group, long producerId) {
@@ -125,7 +125,7 @@ public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
                 request.getPartition(),
                 to,
                 group -> reads.read(group, request, Forwarder.deadline()),
-                stub -> stub.read(request),
+                node -> LogServiceGrpc.newFutureStub(node).read(request),
                 true);
     }
 
@@ -165,7 +165,7 @@ public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
                                                 .setOffset(reads.startOffset(replica, request.getAt())))
                                         .build());
                     },
-                    stub -> stub.lookupOffsets(alone),
+                    node -> LogServiceGrpc.newFutureStub(node).lookupOffsets(alone),
                     true);
         } catch (Refusal e) {
             one = CompletableFuture.failedFuture(e);
@@ -182,7 +182,7 @@ public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
             TopicPartition partition,
             StreamObserver<T> to,
             Function<GroupId, CompletableFuture<T>> local,
-            Function<LogServiceFutureStub, ListenableFuture<T>> remote) {
+            Function<Channel, ListenableFuture<T>> remote) {
         unary(partition, to, local, remote, false);
     }
 
@@ -190,7 +190,7 @@ public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
             TopicPartition partition,
             StreamObserver<T> to,
             Function<GroupId, CompletableFuture<T>> local,
-            Function<LogServiceFutureStub, ListenableFuture<T>> remote,
+            Function<Channel, ListenableFuture<T>> remote,
             boolean anyReplica) {
         Replies.send(to, executor, () -> {
             GroupId group = state.group(partition.getTopic(), partition.getPartition());
@@ -202,7 +202,7 @@ public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
     private <T> CompletableFuture<T> onReplica(
             GroupId group,
             Supplier<CompletableFuture<T>> local,
-            Function<LogServiceFutureStub, ListenableFuture<T>> remote,
+            Function<Channel, ListenableFuture<T>> remote,
             boolean anyReplica) {
         PartitionReplica replica = state.replica(group);
         return anyReplica && replica != null && replica.damage() == null
@@ -276,7 +276,10 @@ public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
 
     private CompletableFuture<PublishResponse> publishTo(TopicRow topic, int partition, PublishRequest request) {
         GroupId group = state.group(topic.getName(), partition);
-        return forwarder.run(group, () -> publishHere(group, request), stub -> stub.publish(request));
+        return forwarder.run(
+                group,
+                () -> publishHere(group, request),
+                node -> LogServiceGrpc.newFutureStub(node).publish(request));
     }
 
     private CompletableFuture<PublishResponse> publishHere(GroupId group, PublishRequest request) {

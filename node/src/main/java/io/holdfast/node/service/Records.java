@@ -18,7 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Between the API's records and the batches that hold them. */
-final class Records {
+public final class Records {
     /** Largest that a batch may inflate to here. */
     private static final int PLAIN_BYTES_MAX = 64 << 20;
 
@@ -75,7 +75,7 @@ final class Records {
         }
     }
 
-    private static Record toApi(LogRecord record) {
+    public static Record toApi(LogRecord record) {
         Record.Builder api = Record.newBuilder().setEventTime(Headers.timestamp(record.timestampMs()));
         byte[] key = record.key();
         if (key != null) {

@@ -8,11 +8,11 @@ import java.util.concurrent.Executor;
 import java.util.function.Supplier;
 
 /** Answers unary calls from futures. */
-final class Replies {
+public final class Replies {
     private Replies() {}
 
     /** Runs the handler and sends what it comes to; whatever it throws becomes a typed error. */
-    static <T> void send(StreamObserver<T> to, Executor executor, Supplier<CompletableFuture<T>> handler) {
+    public static <T> void send(StreamObserver<T> to, Executor executor, Supplier<CompletableFuture<T>> handler) {
         CompletableFuture<T> result;
         try {
             result = handler.get();

@@ -204,14 +204,14 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
         Replies.send(to, executor, () -> {
             GroupId group = state.group(
                     request.getPartition().getTopic(), request.getPartition().getPartition());
-            return forwarder.runTopic(
+            return forwarder.run(
                     group,
                     () -> appends.trim(group, request.getBeforeOffset())
                             .thenApply(start -> TrimTopicResponse.newBuilder()
                                     .setHeader(headers.header())
                                     .setLogStartOffset(start)
                                     .build()),
-                    stub -> stub.trimTopic(request));
+                    node -> TopicServiceGrpc.newFutureStub(node).trimTopic(request));
         });
     }
 

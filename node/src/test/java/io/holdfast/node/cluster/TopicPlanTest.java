@@ -38,6 +38,6 @@ class TopicPlanTest {
                     NodeRow.newBuilder().setNodeId(id).setIncarnation("i" + id).build());
         }
         MetadataImage none = MetadataImage.EMPTY;
-        return new MetadataImage(nodes, rows, none.topics(), none.namedProducers(), 1, 1);
+        return new MetadataImage(nodes, rows, none.topics(), none.namedProducers(), none.groups(), 1, 1);
     }
 }

@@ -43,7 +43,9 @@ public final class StateTables implements Closeable {
         /** Group id to the checkpoint of the replica. */
         CHECKPOINTS,
         /** Group id and producer id to the producer's row. */
-        PRODUCERS;
+        PRODUCERS,
+        /** Group id and queue group id to where that group stands. */
+        QUEUES;
 
         private byte[] columnFamily() {
             return name().toLowerCase(Locale.ROOT).getBytes(StandardCharsets.UTF_8);

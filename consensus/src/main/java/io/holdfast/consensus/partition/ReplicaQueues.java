@@ -1,0 +1,122 @@
+package io.holdfast.consensus.partition;
+
+import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.queue.LeasedRecord;
+import io.holdfast.consensus.queue.QueueLane;
+import io.holdfast.consensus.queue.QueuePartition;
+import io.holdfast.consensus.queue.QueueResources;
+import io.holdfast.consensus.queue.QueueTable;
+import io.holdfast.internal.v1.QueueCommand;
+import io.holdfast.internal.v1.QueueResult;
+import io.holdfast.internal.v1.QueueRow;
+import io.holdfast.storage.log.LogSlice;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
+
+/**
+ * A replica's queue groups: what {@link QueueLane} needs of the replica, and what members may ask of one that is at
+ * rest. A group that has everything settled does not keep its partition awake, nor does a member that waits.
+ */
+public final class ReplicaQueues implements QueuePartition {
+    private final PartitionReplica replica;
+    private final QueueLane lane;
+
+    ReplicaQueues(PartitionReplica replica, QueueResources resources) {
+        this.replica = replica;
+        lane = new QueueLane(this, resources);
+    }
+
+    /** Of a replica that leads. */
+    public QueueLane lane() {
+        return lane;
+    }
+
+    /** See {@link QueueLane#acquire}; wakes the group if there may be something to lease. */
+    public CompletableFuture<List<LeasedRecord>> acquire(
+            long groupId, String member, int recordsMax, long bytesMax, long leaseMs) {
+        if (replica.isAtRest() && isSettledAtRest(groupId)) {
+            return replica.barrier()
+                    .thenCompose(ok -> replica.isAtRest() && isSettledAtRest(groupId)
+                            ? CompletableFuture.completedFuture(List.of())
+                            : whenAwake()
+                                    .thenCompose(
+                                            awake -> lane.acquire(groupId, member, recordsMax, bytesMax, leaseMs)));
+        }
+        return whenAwake().thenCompose(awake -> lane.acquire(groupId, member, recordsMax, bytesMax, leaseMs));
+    }
+
+    /** See {@link QueueLane#whenReady}; at rest, waits for the next record. */
+    public CompletableFuture<Void> whenReady(long groupId, String member) {
+        if (replica.isOpen() && replica.isSettled()) {
+            return lane.whenReady(groupId, member);
+        }
+        if (!isSettledAtRest(groupId)) {
+            return CompletableFuture.completedFuture(null); // the next acquire wakes it
+        }
+        CompletableFuture<Void> ready = new CompletableFuture<>();
+        Runnable stop = replica.whenReadable(replica.highWatermark(), () -> ready.complete(null));
+        ready.whenComplete((ok, failure) -> stop.run());
+        return ready;
+    }
+
+    /** Completes when the replica is open and a leader is known. */
+    public CompletableFuture<Void> whenAwake() {
+        return replica.isOpen() && replica.isSettled() ? CompletableFuture.completedFuture(null) : replica.awake();
+    }
+
+    private boolean isSettledAtRest(long groupId) {
+        QueueRow row = replica.restingQueue(groupId);
+        return row != null
+                && row.getNext() == replica.highWatermark()
+                && row.getRunsCount() == 0
+                && row.getDeadCount() == 0;
+    }
+
+    // ---- for the lane
+
+    @Override
+    public boolean leads() {
+        return replica.isOpen() && replica.group().isReadyLeader();
+    }
+
+    @Override
+    public Refusal notLeader() {
+        return replica.notLeader();
+    }
+
+    @Override
+    public CompletableFuture<List<QueueResult>> propose(QueueCommand command) {
+        return replica.propose(command);
+    }
+
+    @Override
+    public <T> T ask(Function<QueueTable, T> question) {
+        return replica.askQueues(question);
+    }
+
+    @Override
+    public LogSlice read(long offset, long untilOffset, int bytesMax) {
+        return replica.read(offset, untilOffset, bytesMax);
+    }
+
+    @Override
+    public long startOffset() {
+        return replica.startOffset();
+    }
+
+    @Override
+    public long highWatermark() {
+        return replica.highWatermark();
+    }
+
+    @Override
+    public long offsetAt(long timeMs) {
+        return replica.offsetAt(timeMs);
+    }
+
+    @Override
+    public Runnable whenReadable(long offset, Runnable wake) {
+        return replica.whenReadable(offset, wake);
+    }
+}

@@ -1,0 +1,167 @@
+package io.holdfast.consensus.queue;
+
+import com.google.common.hash.HashFunction;
+import com.google.common.hash.Hashing;
+import io.holdfast.internal.v1.OffsetRange;
+import io.holdfast.internal.v1.QueueAcquire;
+import io.holdfast.internal.v1.RunPhase;
+import io.holdfast.v1.QueueOrder;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * Which records go to whom next, for one group, from a look at its state: first those that come again, then new ones, by
+ * offset; for keyed groups at most one of a key. One look serves all that ask at the time; what one of them gets is gone
+ * for the next. One thread.
+ */
+final class Choice {
+    /** Records of a keyed group that are looked at for one whose key is free. */
+    private static final int LOOK_AHEAD_RECORDS = 20_000;
+    /** More runs than this are not begun: new records wait until the oldest are settled. */
+    private static final int RUNS_MAX = 100_000;
+
+    private static final int DEAD_PENDING_MAX = 10_000;
+    private static final HashFunction KEY_HASH = Hashing.murmur3_128();
+
+    /** A record that was chosen. */
+    record Chosen(long offset, RecordCache.Found found) {}
+
+    private final QueuePolicy policy;
+    private final RecordCache.View records;
+    private final Map<String, Long> leasedBy;
+    private long leased;
+    /** Not settled for good, by offset, as far as this look reaches. */
+    private final List<Run> candidates;
+
+    private int nextCandidate;
+    private long nextOffset = -1;
+    /** Keys that have a record out, or an earlier one that must come first. */
+    private final Set<Long> heldKeys = new HashSet<>();
+
+    private final boolean full;
+
+    private Choice(QueueState state, QueuePolicy policy, RecordCache.View records, List<Run> candidates) {
+        this.policy = policy;
+        this.records = records;
+        this.candidates = candidates;
+        leasedBy = new HashMap<>(state.runs().leasedBy());
+        leased = state.runs().records(RunPhase.RUN_PHASE_LEASED);
+        full = state.dead().pendingCount() > DEAD_PENDING_MAX;
+    }
+
+    /**
+     * Looks at a group's state, for so many records at most. Under the lock that guards the state; the rest needs none.
+     */
+    static Choice look(
+            QueueState state, QueuePolicy policy, RecordCache.View records, int max, long clockMs, long endOfLog) {
+        List<Run> candidates =
+                policy.isKeyed() ? unsettled(state, clockMs, endOfLog) : ready(state, max, clockMs, endOfLog);
+        return new Choice(state, policy, records, candidates);
+    }
+
+    private static List<Run> ready(QueueState state, int max, long clockMs, long endOfLog) {
+        TreeMap<Long, Run> again = new TreeMap<>();
+        long count = 0;
+        for (Run run : state.runs().ready()) {
+            if (count >= max) {
+                break;
+            }
+            again.put(run.from(), run);
+            count += run.length();
+        }
+        for (Run run : state.runs().waited(clockMs)) {
+            again.put(run.from(), new Run(run.from(), run.to(), Status.UNTOUCHED));
+        }
+        List<Run> candidates = new ArrayList<>(again.values());
+        if (endOfLog > state.next() && state.runs().size() < RUNS_MAX) {
+            candidates.add(new Run(state.next(), Math.min(endOfLog, state.next() + max), Status.UNTOUCHED));
+        }
+        return candidates;
+    }
+
+    /** Whether each is ready is said by its phase: those that have waited long enough are shown as ready. */
+    private static List<Run> unsettled(QueueState state, long clockMs, long endOfLog) {
+        List<Run> candidates = new ArrayList<>();
+        long count = 0;
+        for (Run run : state.runs().all()) {
+            RunPhase phase = run.status().phase();
+            if (count >= LOOK_AHEAD_RECORDS) {
+                return candidates;
+            }
+            if (phase != RunPhase.RUN_PHASE_DONE && phase != RunPhase.RUN_PHASE_DEAD) {
+                boolean due = QueueState.isReady(run.status(), clockMs);
+                candidates.add(due ? new Run(run.from(), run.to(), Status.UNTOUCHED) : run);
+                count += run.length();
+            }
+        }
+        long fresh = Math.min(endOfLog, state.next() + LOOK_AHEAD_RECORDS - count);
+        if (fresh > state.next() && state.runs().size() < RUNS_MAX) {
+            candidates.add(new Run(state.next(), fresh, Status.UNTOUCHED));
+        }
+        return candidates;
+    }
+
+    /** Takes what a member may have, at least one record if there is one for it. */
+    List<Chosen> take(String member, int recordsMax, long bytesMax) {
+        long allowed = Math.min(
+                Math.min(recordsMax, policy.inFlightMax() - leased),
+                policy.memberInFlightMax() - leasedBy.getOrDefault(member, 0L));
+        List<Chosen> chosen = new ArrayList<>();
+        if (policy.paused() || full) {
+            return chosen;
+        }
+        long bytes = 0;
+        while (chosen.size() < allowed && bytes < bytesMax && nextCandidate < candidates.size()) {
+            Run run = candidates.get(nextCandidate);
+            nextOffset = Math.max(nextOffset, run.from());
+            if (nextOffset == run.to()) {
+                nextCandidate++;
+                continue;
+            }
+            long offset = nextOffset++;
+            RecordCache.Found found = records.at(offset);
+            if (found != null && isFree(run.status(), found)) {
+                chosen.add(new Chosen(offset, found));
+                bytes += RecordCache.size(found.record());
+            }
+        }
+        leased += chosen.size();
+        leasedBy.merge(member, (long) chosen.size(), Long::sum);
+        return chosen;
+    }
+
+    private boolean isFree(Status status, RecordCache.Found found) {
+        boolean ready = status.phase() == RunPhase.RUN_PHASE_READY;
+        byte[] key = found.record().key();
+        if (!policy.isKeyed() || key == null) {
+            return ready;
+        }
+        boolean passes = status.phase() == RunPhase.RUN_PHASE_WAITING
+                && policy.order() == QueueOrder.QUEUE_ORDER_KEYED_SKIP_FAILED;
+        return passes ? false : heldKeys.add(KEY_HASH.hashBytes(key).asLong()) && ready;
+    }
+
+    static QueueAcquire acquire(String member, long leaseMs, List<Chosen> chosen) {
+        QueueAcquire.Builder acquire =
+                QueueAcquire.newBuilder().setMember(member).setLeaseMs(leaseMs);
+        List<Chosen> byOffset = new ArrayList<>(chosen);
+        byOffset.sort(Comparator.comparingLong(Chosen::offset));
+        long from = byOffset.get(0).offset();
+        long to = from;
+        for (Chosen one : byOffset) {
+            if (one.offset() != to) {
+                acquire.addRanges(OffsetRange.newBuilder().setFrom(from).setTo(to));
+                from = one.offset();
+            }
+            to = one.offset() + 1;
+        }
+        return acquire.addRanges(OffsetRange.newBuilder().setFrom(from).setTo(to))
+                .build();
+    }
+}

@@ -1,0 +1,36 @@
+package io.holdfast.consensus.queue;
+
+import io.holdfast.consensus.Refusal;
+import io.holdfast.internal.v1.QueueCommand;
+import io.holdfast.internal.v1.QueueResult;
+import io.holdfast.storage.log.LogSlice;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
+
+/** What the handing out of records needs of its partition. Every failure is a {@link Refusal}. */
+public interface QueuePartition {
+    /** Whether this replica leads, and has applied all that earlier leaders wrote. */
+    boolean leads();
+
+    /** The refusal of a replica that does not lead. */
+    Refusal notLeader();
+
+    /** Completes when the command is applied, with one result per operation; possibly on the apply thread. */
+    CompletableFuture<List<QueueResult>> propose(QueueCommand command);
+
+    /** Asks the replicated state a short question, under its lock. */
+    <T> T ask(Function<QueueTable, T> question);
+
+    LogSlice read(long offset, long untilOffset, int bytesMax);
+
+    long startOffset();
+
+    long highWatermark();
+
+    /** Offset of the first record appended at or after this time, or the high watermark. */
+    long offsetAt(long timeMs);
+
+    /** Runs {@code wake} once the record at this offset can be read; it must only hand over. */
+    Runnable whenReadable(long offset, Runnable wake);
+}

@@ -1,0 +1,58 @@
+package io.holdfast.consensus.queue;
+
+import io.holdfast.v1.QueueConfig;
+import io.holdfast.v1.QueueOrder;
+import io.holdfast.v1.Start;
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * How a group wants its records handed out; what {@link QueueConfig} says, its defaults filled in.
+ *
+ * @param createdMs wall clock; where a group that begins at the latest record begins
+ */
+public record QueuePolicy(
+        Start start,
+        long createdMs,
+        long leaseMs,
+        int failuresMax,
+        long retryDelayMs,
+        long retryDelayMaxMs,
+        int inFlightMax,
+        int memberInFlightMax,
+        QueueOrder order,
+        boolean discardDead,
+        boolean paused) {
+
+    public static QueuePolicy of(QueueConfig config, long createdMs) {
+        return new QueuePolicy(
+                config.getStart(),
+                createdMs,
+                millis(config.getLease()),
+                config.getFailuresMax(),
+                millis(config.getRetryDelay()),
+                millis(config.getRetryDelayMax()),
+                config.getInFlightMax(),
+                config.getMemberInFlightMax() == 0 ? Integer.MAX_VALUE : config.getMemberInFlightMax(),
+                config.getOrder(),
+                config.getDiscardDead(),
+                config.getPaused());
+    }
+
+    private static long millis(com.google.protobuf.Duration duration) {
+        return duration.getSeconds() * 1000 + duration.getNanos() / 1_000_000;
+    }
+
+    boolean isKeyed() {
+        return order == QueueOrder.QUEUE_ORDER_KEYED || order == QueueOrder.QUEUE_ORDER_KEYED_SKIP_FAILED;
+    }
+
+    boolean isExclusive() {
+        return order == QueueOrder.QUEUE_ORDER_EXCLUSIVE;
+    }
+
+    /** Before the next delivery of a record that has failed so often before: doubled each time, a fifth more or less. */
+    long retryDelay(int failedBefore) {
+        double exact = Math.min((double) retryDelayMaxMs, retryDelayMs * Math.pow(2, failedBefore));
+        return Math.round(exact * (0.8 + 0.4 * ThreadLocalRandom.current().nextDouble()));
+    }
+}

@@ -1,0 +1,102 @@
+package io.holdfast.node.queue;
+
+import com.google.protobuf.Duration;
+import io.holdfast.consensus.Refusal;
+import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.QueueConfig;
+import io.holdfast.v1.QueueOrder;
+import io.holdfast.v1.Start;
+import java.util.regex.Pattern;
+
+/** What a group may be called and set to, and what it is if nothing is said. */
+final class GroupConfigs {
+    private static final Pattern NAME = Pattern.compile("[a-zA-Z0-9._-]{1,100}");
+    private static final int TOPIC_NAME_MAX = 249;
+    private static final String DEAD_LETTER_SUFFIX = ".dlq";
+
+    static final long LEASE_MS_MIN = 100;
+    static final long LEASE_MS_MAX = 12 * 3_600_000L;
+    private static final long RETRY_DELAY_MS_MAX = 30 * 24 * 3_600_000L;
+    private static final int FAILURES_MAX_DEFAULT = 5;
+    private static final int FAILURES_MAX_MAX = 1000;
+    private static final int IN_FLIGHT_MAX_DEFAULT = 10_000;
+    private static final int IN_FLIGHT_MAX_MAX = 100_000;
+
+    private GroupConfigs() {}
+
+    static String deadLetterTopic(String topic, String group) {
+        return topic + "." + group + DEAD_LETTER_SUFFIX;
+    }
+
+    static void checkName(String topic, String name) {
+        if (!NAME.matcher(name).matches()) {
+            throw invalid("name the group with 1 to 100 of a-z A-Z 0-9 . _ - : '" + name + "' does not do");
+        }
+        if (deadLetterTopic(topic, name).length() > TOPIC_NAME_MAX) {
+            throw invalid("choose a shorter name: the dead-letter topic " + deadLetterTopic(topic, name)
+                    + " would have more than " + TOPIC_NAME_MAX + " characters");
+        }
+    }
+
+    /** Checks a configuration and fills in the defaults. */
+    static QueueConfig complete(QueueConfig config) {
+        QueueConfig.Builder full = config.toBuilder();
+        if (!config.hasStart()) {
+            full.setStart(Start.newBuilder().setEarliest(true));
+        }
+        full.setLease(duration("lease", config.hasLease(), config.getLease(), 30_000, LEASE_MS_MIN, LEASE_MS_MAX));
+        full.setRetryDelay(
+                duration("retry_delay", config.hasRetryDelay(), config.getRetryDelay(), 1000, 0, RETRY_DELAY_MS_MAX));
+        full.setRetryDelayMax(duration(
+                "retry_delay_max",
+                config.hasRetryDelayMax(),
+                config.getRetryDelayMax(),
+                Math.max(300_000, millis(full.getRetryDelay())),
+                0,
+                RETRY_DELAY_MS_MAX));
+        full.setFailuresMax(number("failures_max", config.getFailuresMax(), FAILURES_MAX_DEFAULT, FAILURES_MAX_MAX));
+        full.setInFlightMax(number("in_flight_max", config.getInFlightMax(), IN_FLIGHT_MAX_DEFAULT, IN_FLIGHT_MAX_MAX));
+        full.setMemberInFlightMax(number("member_in_flight_max", config.getMemberInFlightMax(), 0, IN_FLIGHT_MAX_MAX));
+        if (config.getOrder() == QueueOrder.UNRECOGNIZED) {
+            throw invalid("choose an order that this version knows");
+        }
+        if (config.getOrder() == QueueOrder.QUEUE_ORDER_UNSPECIFIED) {
+            full.setOrder(QueueOrder.QUEUE_ORDER_UNORDERED);
+        }
+        return full.build();
+    }
+
+    private static int number(String what, int given, int ifZero, int max) {
+        if (given < 0 || given > max) {
+            throw invalid("choose " + what + " up to " + max + ", not " + Integer.toUnsignedString(given));
+        }
+        return given == 0 ? ifZero : given;
+    }
+
+    private static Duration duration(
+            String what, boolean isGiven, Duration given, long defaultMs, long minMs, long maxMs) {
+        long ms = isGiven ? checked(what, given, minMs, maxMs) : defaultMs;
+        return Duration.newBuilder()
+                .setSeconds(ms / 1000)
+                .setNanos((int) (ms % 1000) * 1_000_000)
+                .build();
+    }
+
+    /** A duration in milliseconds, refused if out of bounds. */
+    static long checked(String what, Duration given, long minMs, long maxMs) {
+        long seconds = given.getSeconds();
+        long ms = seconds < 0 || seconds > maxMs ? -1 : millis(given);
+        if (ms < minMs || ms > maxMs) {
+            throw invalid("choose " + what + " between " + minMs + " ms and " + maxMs + " ms");
+        }
+        return ms;
+    }
+
+    static long millis(Duration duration) {
+        return duration.getSeconds() * 1000 + duration.getNanos() / 1_000_000;
+    }
+
+    static Refusal invalid(String message) {
+        return Refusal.of(ErrorReason.ERROR_REASON_INVALID_REQUEST, message);
+    }
+}

@@ -1,0 +1,257 @@
+package io.holdfast.node.queue;
+
+import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.partition.PartitionReplica;
+import io.holdfast.consensus.partition.ReplicaQueues;
+import io.holdfast.consensus.queue.LeasedRecord;
+import io.holdfast.consensus.queue.QueuePolicy;
+import io.holdfast.consensus.raft.GroupId;
+import io.holdfast.internal.v1.AcquireRequest;
+import io.holdfast.internal.v1.AcquireResponse;
+import io.holdfast.internal.v1.AwaitRequest;
+import io.holdfast.internal.v1.AwaitResponse;
+import io.holdfast.internal.v1.GroupRow;
+import io.holdfast.internal.v1.PartitionFailure;
+import io.holdfast.internal.v1.QueueRedrive;
+import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.node.service.Appends;
+import io.holdfast.node.service.Errors;
+import io.holdfast.node.service.Headers;
+import io.holdfast.node.service.Records;
+import io.holdfast.v1.Delivery;
+import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.ExplainRecordResponse;
+import io.holdfast.v1.QueuePartition;
+import io.holdfast.v1.RedriveState;
+import io.holdfast.v1.Settlement;
+import io.holdfast.v1.SoughtPartition;
+import io.holdfast.v1.Start;
+import io.holdfast.v1.StoredRecord;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+
+/** Queue groups in the partitions that this node leads. Any thread; every failure is a {@link Refusal}. */
+final class LocalQueues {
+    private final ClusterState state;
+    private final Appends appends;
+    private final QueueMetrics metrics;
+    private final ScheduledExecutorService timer;
+    /** Where the next acquire begins, so that no partition is always last. */
+    private final AtomicInteger turn = new AtomicInteger();
+
+    LocalQueues(ClusterState state, Appends appends, QueueMetrics metrics, ScheduledExecutorService timer) {
+        this.state = state;
+        this.appends = appends;
+        this.metrics = metrics;
+        this.timer = timer;
+    }
+
+    // ---- acquire and await, over several partitions
+
+    /** Asks one partition after the other until one has something. */
+    CompletableFuture<AcquireResponse> acquire(AcquireRequest request) {
+        GroupRow group = group(request.getGroupId());
+        CompletableFuture<AcquireResponse> result = new CompletableFuture<>();
+        acquire(request, group, turn.getAndIncrement(), 0, AcquireResponse.newBuilder(), result);
+        return result;
+    }
+
+    private void acquire(
+            AcquireRequest request,
+            GroupRow group,
+            int first,
+            int asked,
+            AcquireResponse.Builder response,
+            CompletableFuture<AcquireResponse> result) {
+        if (asked == request.getPartitionsCount()) {
+            result.complete(response.build());
+            return;
+        }
+        int partition = request.getPartitions(Math.floorMod(first + asked, request.getPartitionsCount()));
+        long started = System.nanoTime();
+        onLeader(
+                        group,
+                        partition,
+                        queues -> queues.acquire(
+                                group.getGroupId(),
+                                request.getMember(),
+                                request.getMaxRecords(),
+                                request.getMaxBytes(),
+                                request.getLeaseMs()))
+                .whenComplete((records, failure) -> {
+                    if (failure != null) {
+                        response.addFailures(PartitionFailure.newBuilder()
+                                .setPartition(partition)
+                                .setError(Errors.item(failure)));
+                    } else if (!records.isEmpty()) {
+                        metrics.acquired(records.size(), System.nanoTime() - started);
+                        records.forEach(record -> response.addDeliveries(delivery(partition, record)));
+                        result.complete(response.build());
+                        return;
+                    }
+                    acquire(request, group, first, asked + 1, response, result);
+                });
+    }
+
+    private static Delivery delivery(int partition, LeasedRecord leased) {
+        return Delivery.newBuilder()
+                .setRecord(StoredRecord.newBuilder()
+                        .setPartition(partition)
+                        .setOffset(leased.offset())
+                        .setAppendTime(Headers.timestamp(leased.appendMs()))
+                        .setRecord(Records.toApi(leased.record())))
+                .setLeaseId(leased.leaseId())
+                .setLease(com.google.protobuf.Duration.newBuilder()
+                        .setSeconds(leased.leaseMs() / 1000)
+                        .setNanos((int) (leased.leaseMs() % 1000) * 1_000_000))
+                .setDeliveryCount(leased.delivered())
+                .setFailureCount(leased.failed())
+                .build();
+    }
+
+    /** Completes when one of the partitions has something, when one fails, or when time is up. Cancel it to stop waiting. */
+    CompletableFuture<AwaitResponse> await(AwaitRequest request) {
+        GroupRow group = group(request.getGroupId());
+        CompletableFuture<AwaitResponse> result = new CompletableFuture<>();
+        List<CompletableFuture<Void>> waits = new ArrayList<>();
+        ScheduledFuture<?> timeout = timer.schedule(
+                () -> result.complete(AwaitResponse.getDefaultInstance()), request.getWaitMs(), TimeUnit.MILLISECONDS);
+        for (int partition : request.getPartitionsList()) {
+            CompletableFuture<Void> wait =
+                    onLeader(group, partition, queues -> queues.whenReady(group.getGroupId(), request.getMember()));
+            waits.add(wait);
+            wait.whenComplete((ok, failure) -> result.complete(
+                    failure == null
+                            ? AwaitResponse.newBuilder().setReady(true).build()
+                            : AwaitResponse.newBuilder()
+                                    .addFailures(PartitionFailure.newBuilder()
+                                            .setPartition(partition)
+                                            .setError(Errors.item(failure)))
+                                    .build()));
+        }
+        result.whenComplete((ok, failure) -> {
+            timeout.cancel(false);
+            waits.forEach(wait -> wait.cancel(false));
+        });
+        return result;
+    }
+
+    // ---- one partition
+
+    CompletableFuture<List<Boolean>> settle(long groupId, int partition, List<Settlement> settlements) {
+        GroupRow group = group(groupId);
+        QueuePolicy policy = QueuePolicy.of(group.getConfig(), group.getCreatedMs());
+        long started = System.nanoTime();
+        return onLeader(
+                        group,
+                        partition,
+                        queues -> queues.whenAwake()
+                                .thenCompose(ok -> queues.lane().settle(groupId, policy, settlements)))
+                .thenApply(accepted -> {
+                    metrics.settled(settlements, accepted, System.nanoTime() - started);
+                    return accepted;
+                });
+    }
+
+    CompletableFuture<QueuePartition> describe(long groupId, int partition) {
+        return fresh(
+                groupId,
+                partition,
+                queues -> queues.lane().describe(groupId).toBuilder()
+                        .setPartition(partition)
+                        .build());
+    }
+
+    CompletableFuture<ExplainRecordResponse> explain(long groupId, int partition, long offset) {
+        return fresh(groupId, partition, queues -> queues.lane().explain(groupId, offset));
+    }
+
+    CompletableFuture<SoughtPartition> seek(long groupId, int partition, Start to, boolean planOnly) {
+        PartitionReplica replica = leader(group(groupId), partition);
+        return fresh(
+                        groupId,
+                        partition,
+                        queues -> SoughtPartition.newBuilder()
+                                .setPartition(partition)
+                                .setFrom(queues.lane().describe(groupId).getFloor())
+                                .setTo(target(replica, to))
+                                .build())
+                .thenCompose(plan -> planOnly
+                        ? CompletableFuture.completedFuture(plan)
+                        : replica.queues()
+                                .whenAwake()
+                                .thenCompose(ok -> replica.queues().lane().seek(groupId, plan.getTo()))
+                                .thenApply(
+                                        from -> plan.toBuilder().setFrom(from).build()));
+    }
+
+    private static long target(PartitionReplica replica, Start to) {
+        long offset = switch (to.getAtCase()) {
+            case OFFSET -> to.getOffset();
+            case TIME -> replica.offsetAt(Headers.millis(to.getTime()));
+            case LATEST -> replica.highWatermark();
+            case EARLIEST -> replica.startOffset();
+            default -> throw GroupConfigs.invalid("say where to go");
+        };
+        if (offset < replica.startOffset() || offset > replica.highWatermark()) {
+            throw Refusal.of(
+                    ErrorReason.ERROR_REASON_OFFSET_OUT_OF_RANGE,
+                    "choose an offset between " + replica.startOffset() + " and " + replica.highWatermark());
+        }
+        return offset;
+    }
+
+    CompletableFuture<List<RedriveState>> redrive(long groupId, int partition, List<QueueRedrive> deadLetters) {
+        return onLeader(
+                group(groupId),
+                partition,
+                queues -> queues.whenAwake().thenCompose(ok -> {
+                    List<CompletableFuture<RedriveState>> all = new ArrayList<>();
+                    deadLetters.forEach(letter -> all.add(queues.lane().redrive(groupId, letter)));
+                    return CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
+                            .thenApply(done ->
+                                    all.stream().map(CompletableFuture::join).toList());
+                }));
+    }
+
+    // ----
+
+    private <T> CompletableFuture<T> fresh(long groupId, int partition, Function<ReplicaQueues, T> question) {
+        PartitionReplica replica = leader(group(groupId), partition);
+        return replica.barrier().thenApply(ok -> question.apply(replica.queues()));
+    }
+
+    private <T> CompletableFuture<T> onLeader(
+            GroupRow group, int partition, Function<ReplicaQueues, CompletableFuture<T>> action) {
+        try {
+            return action.apply(leader(group, partition).queues());
+        } catch (Refusal e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    private PartitionReplica leader(GroupRow group, int partition) {
+        return appends.leaderReplica(GroupId.ofPartition(group.getTopicId(), partition));
+    }
+
+    private GroupRow group(long groupId) {
+        GroupRow group = state.image().groups().get(groupId);
+        if (group != null) {
+            return group;
+        }
+        if (groupId < state.image().groups().nextId()) {
+            throw Refusal.of(ErrorReason.ERROR_REASON_GROUP_NOT_FOUND, "create the group first: it has been deleted");
+        }
+        throw Refusal.later(
+                ErrorReason.ERROR_REASON_UNAVAILABLE,
+                "try again in a moment: this node has not heard of the group yet",
+                Duration.ofMillis(50));
+    }
+}

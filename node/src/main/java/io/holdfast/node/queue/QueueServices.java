@@ -1,0 +1,36 @@
+package io.holdfast.node.queue;
+
+import com.codahale.metrics.MetricRegistry;
+import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.node.service.ApiServer;
+import io.holdfast.node.service.ApiServices;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ScheduledExecutorService;
+
+/** Builds the queue services, adds them to the server, and starts time in this node's queue groups. */
+public final class QueueServices implements AutoCloseable {
+    private final QueueTicker ticker;
+
+    public QueueServices(
+            ApiServer server,
+            ApiServices api,
+            ClusterState state,
+            MetricRegistry registry,
+            Executor executor,
+            ScheduledExecutorService timer) {
+        QueueMetrics metrics = new QueueMetrics(registry);
+        Groups groups = new Groups(state, api.metadata());
+        LocalQueues local = new LocalQueues(state, api.appends(), metrics, timer);
+        QueueRouter router = new QueueRouter(state, local, api.forwarder(), timer);
+        server.add(new QueueNodeGrpc(local, api.appends(), executor));
+        server.add(new QueueGrpc(state, groups, router, api.headers(), executor, timer));
+        server.add(new GroupGrpc(state, groups, local, api.forwarder(), api.headers(), executor));
+        DeadLetterMover mover = new DeadLetterMover(state, api.metadata(), api.appends(), api.forwarder(), metrics);
+        ticker = new QueueTicker(state, mover, metrics, executor, timer);
+    }
+
+    @Override
+    public void close() {
+        ticker.close();
+    }
+}
