@@ -197,12 +197,12 @@ public final class Admin {
                 .build();
     }
 
-    private static <S extends io.grpc.stub.AbstractStub<S>> S timed(S stub) {
+    static <S extends io.grpc.stub.AbstractStub<S>> S timed(S stub) {
         return stub.withDeadlineAfter(ATTEMPT_SECONDS, TimeUnit.SECONDS);
     }
 
     /** @param repeatable may be sent again though it is not known whether it was carried out */
-    private <T> T call(boolean repeatable, Function<Channel, T> request) {
+    <T> T call(boolean repeatable, Function<Channel, T> request) {
         long deadline = System.nanoTime() + TIMEOUT.toNanos();
         while (true) {
             List<String> addresses = connections.known();

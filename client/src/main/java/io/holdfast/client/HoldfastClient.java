@@ -83,6 +83,21 @@ public final class HoldfastClient implements AutoCloseable {
         return new Reader(settings, connections, routes, timer, admin);
     }
 
+    /** Queue groups. */
+    public QueueAdmin queues() {
+        return new QueueAdmin(admin);
+    }
+
+    /** A member of a queue group, for callers that settle records themselves. */
+    public QueueConsumer newQueueConsumer(QueueSettings settings) {
+        return new QueueConsumer(settings, connections, timer);
+    }
+
+    /** A member of a queue group that runs a handler for each record, on so many threads. */
+    public QueueWorker newQueueWorker(QueueSettings settings, int threads, QueueWorker.Handler handler) {
+        return new QueueWorker(newQueueConsumer(settings), threads, handler, timer);
+    }
+
     @Override
     public void close() {
         routes.close();
