@@ -81,6 +81,11 @@ public final class ReplicaQueues implements QueuePartition {
     }
 
     @Override
+    public long term() {
+        return replica.group().term();
+    }
+
+    @Override
     public Refusal notLeader() {
         return replica.notLeader();
     }

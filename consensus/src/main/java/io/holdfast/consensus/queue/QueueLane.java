@@ -65,6 +65,7 @@ public final class QueueLane {
     private volatile boolean active;
 
     private boolean expiring;
+    private long startedTerm = -1;
     private long committedClockMs;
 
     /** Asked for, and not proposed yet. */
@@ -284,8 +285,33 @@ public final class QueueLane {
             DeadRecord dead, long sequence, @Nullable LogRecord content) {}
 
     /** Time by which leases are counted. */
-    public synchronized long clockMs() {
-        return clock.now(System.nanoTime());
+    long clockMs() {
+        startTerm();
+        synchronized (this) {
+            return clock.now(System.nanoTime());
+        }
+    }
+
+    /**
+     * In each term the clock starts where the replicated one is, whether or not news of the leadership has come by then:
+     * what it showed when this replica led before may be later than what others have counted by since.
+     */
+    private void startTerm() {
+        long term = partition.term();
+        synchronized (this) {
+            if (startedTerm == term || !partition.leads()) {
+                return;
+            }
+        }
+        long replicated = partition.ask(QueueTable::clockMs);
+        synchronized (this) {
+            if (startedTerm != term) {
+                startedTerm = term;
+                clock.startAt(replicated, System.nanoTime());
+                committedClockMs = replicated;
+                expiring = false;
+            }
+        }
     }
 
     private void offer(Request request) {
@@ -299,12 +325,7 @@ public final class QueueLane {
 
     /** This replica leads from now on. */
     public void leads() {
-        long replicated = partition.ask(QueueTable::clockMs);
-        synchronized (this) {
-            clock.startAt(replicated, System.nanoTime());
-            committedClockMs = replicated;
-            expiring = false;
-        }
+        startTerm();
         active = true; // the first tick finds out
     }
 

@@ -1,0 +1,277 @@
+package io.holdfast.consensus.queue;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.holdfast.internal.v1.QueueCommand;
+import io.holdfast.internal.v1.QueueOpen;
+import io.holdfast.internal.v1.QueueOperation;
+import io.holdfast.internal.v1.RunPhase;
+import io.holdfast.v1.Outcome;
+import io.holdfast.v1.QueueOrder;
+import io.holdfast.v1.Settlement;
+import io.holdfast.v1.Start;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+
+/** The leader's side of queue groups, on a partition that a test controls. */
+class QueueLaneTest {
+    private static final long GROUP = 5;
+
+    private final FakePartition partition = new FakePartition();
+    private QueuePolicy policy = policy(QueueOrder.QUEUE_ORDER_UNORDERED, 100);
+    private boolean deleted;
+    private final QueueLane lane = new QueueLane(
+            partition,
+            new QueueResources(
+                    new QueuePolicies() {
+                        @Override
+                        public QueuePolicy of(long groupId) {
+                            return deleted ? null : policy;
+                        }
+
+                        @Override
+                        public boolean isDeleted(long groupId) {
+                            return deleted;
+                        }
+                    },
+                    new RecordCache(1 << 20),
+                    Runnable::run));
+
+    private static QueuePolicy policy(QueueOrder order, int inFlightMax) {
+        return new QueuePolicy(
+                Start.newBuilder().setEarliest(true).build(),
+                0,
+                30_000,
+                5,
+                0,
+                0,
+                inFlightMax,
+                Integer.MAX_VALUE,
+                order,
+                false,
+                false);
+    }
+
+    private CompletableFuture<List<LeasedRecord>> acquire(int max) {
+        return lane.acquire(GROUP, "m", max, 1 << 20, 0);
+    }
+
+    private static List<Long> offsets(CompletableFuture<List<LeasedRecord>> acquired) {
+        return acquired.join().stream().map(LeasedRecord::offset).toList();
+    }
+
+    private CompletableFuture<List<Boolean>> settle(LeasedRecord record, Outcome outcome) {
+        return lane.settle(
+                GROUP,
+                policy,
+                List.of(Settlement.newBuilder()
+                        .setOffset(record.offset())
+                        .setLeaseId(record.leaseId())
+                        .setOutcome(outcome)
+                        .build()));
+    }
+
+    @Test
+    void shouldGatherWhatArrivesWhileAnEntryIsUnderWayAndLeaseNothingTwice() {
+        partition.append("", "", "", "", "");
+        acquire(1).join(); // opens the group
+        partition.slow = true;
+        int before = partition.commands.size();
+        CompletableFuture<List<LeasedRecord>> first = acquire(1);
+        CompletableFuture<List<LeasedRecord>> second = acquire(1);
+        CompletableFuture<List<LeasedRecord>> third = acquire(5);
+        assertThat(partition.proposed).hasSize(1);
+
+        partition.applyNext();
+        assertThat(offsets(first)).containsExactly(1L);
+        partition.applyNext();
+
+        assertThat(offsets(second)).containsExactly(2L);
+        assertThat(offsets(third)).containsExactly(3L, 4L);
+        assertThat(partition.commands.size() - before).isEqualTo(2);
+    }
+
+    @Test
+    void shouldStartTheClockOfATermWhereTheReplicatedOneIs() throws InterruptedException {
+        partition.append("");
+        acquire(1).join();
+        Thread.sleep(50);
+        lane.tick(); // this leader's own time goes on, and nothing is written
+        assertThat(lane.clockMs()).isGreaterThan(partition.table.clockMs());
+
+        partition.leads = false;
+        partition.term = 2;
+        long elsewhere = partition.table.clockMs() + 10; // another leader counts on from what was replicated
+        partition.table.apply(
+                QueueCommand.newBuilder()
+                        .setClockMs(elsewhere)
+                        .addOperations(
+                                QueueOperation.newBuilder().setGroupId(GROUP).setOpen(QueueOpen.getDefaultInstance()))
+                        .build(),
+                0,
+                0,
+                1);
+        partition.term = 3;
+        partition.leads = true; // again, and no news of it has come yet
+
+        assertThat(lane.clockMs()).isBetween(elsewhere, elsewhere + 30);
+    }
+
+    @Test
+    void shouldNotCountTimeInWhichTheLeaderSlept() {
+        QueueClock clock = new QueueClock();
+        clock.startAt(1000, 0);
+        assertThat(clock.now(200_000_000)).isEqualTo(1200);
+        assertThat(clock.now(60_200_000_000L)).as("a minute's pause").isEqualTo(1700);
+        assertThat(clock.now(60_300_000_000L)).isEqualTo(1800);
+    }
+
+    @Test
+    void shouldWakeAMemberWhenThereIsSomethingForItAndNotBefore() {
+        acquire(1).join();
+        CompletableFuture<Void> ready = lane.whenReady(GROUP, "m");
+        assertThat(ready).isNotDone();
+        partition.append("");
+        assertThat(ready).isDone();
+
+        LeasedRecord record = acquire(1).join().get(0);
+        ready = lane.whenReady(GROUP, "m");
+        assertThat(ready).isNotDone();
+        settle(record, Outcome.OUTCOME_RELEASE).join();
+        assertThat(ready).isDone();
+
+        policy = policy(QueueOrder.QUEUE_ORDER_UNORDERED, 1);
+        record = acquire(1).join().get(0);
+        partition.append("", "");
+        ready = lane.whenReady(GROUP, "m");
+        assertThat(ready).as("as many out as may be").isNotDone();
+        settle(record, Outcome.OUTCOME_ACCEPT).join();
+        assertThat(ready).isDone();
+    }
+
+    @Test
+    void shouldSayNoToThoseWhoWaitWhenItLosesOffice() {
+        partition.append("");
+        acquire(1).join();
+        partition.slow = true;
+        CompletableFuture<List<LeasedRecord>> underWay = acquire(1);
+        CompletableFuture<Void> ready = lane.whenReady(GROUP, "m");
+        partition.leads = false;
+        lane.follows(partition.notLeader());
+        assertThat(ready).isCompletedExceptionally();
+        assertThat(underWay).isCompleted(); // there was nothing for it
+        assertThat(acquire(1)).isCompletedExceptionally();
+    }
+
+    @Test
+    void shouldForgetAGroupThatWasDeleted() {
+        partition.append("");
+        acquire(1).join();
+        assertThat(partition.table.state(GROUP)).isNotNull();
+        deleted = true;
+        lane.tick();
+        assertThat(partition.table.state(GROUP)).isNull();
+        assertThat(acquire(1)).isCompletedExceptionally();
+    }
+
+    @Test
+    void shouldGiveAPartitionToOneMemberAtATimeIfExclusive() {
+        policy = policy(QueueOrder.QUEUE_ORDER_EXCLUSIVE, 100);
+        partition.append("", "", "");
+        LeasedRecord held = lane.acquire(GROUP, "a", 1, 1000, 0).join().get(0);
+        assertThat(lane.acquire(GROUP, "b", 1, 1000, 0).join()).isEmpty();
+        settle(held, Outcome.OUTCOME_ACCEPT).join();
+        assertThat(lane.acquire(GROUP, "b", 1, 1000, 0).join()).isEmpty();
+        assertThat(lane.acquire(GROUP, "a", 1, 1000, 0).join()).hasSize(1);
+    }
+
+    /** Random members at work: of a key one record is out at a time, each in order, and nobody is kept waiting in vain. */
+    @Test
+    void shouldKeepTheOrderOfEachKeyWhateverItsMembersDo() {
+        for (long seed = 0; seed < 200; seed++) {
+            new KeyedRun(seed).go();
+        }
+    }
+
+    private static final class KeyedRun {
+        private final QueueLaneTest test = new QueueLaneTest();
+        private final Random random;
+        private final String name;
+        private final Map<Long, LeasedRecord> out = new HashMap<>();
+        private final Set<Long> done = new HashSet<>();
+        private final Map<String, Long> lastDone = new HashMap<>();
+
+        KeyedRun(long seed) {
+            random = new Random(seed);
+            name = "seed " + seed;
+            test.policy = policy(QueueOrder.QUEUE_ORDER_KEYED, 1 + random.nextInt(20));
+        }
+
+        void go() {
+            for (int i = 0; i < 40; i++) {
+                test.partition.append(random.nextInt(6) == 0 ? "" : "k" + random.nextInt(5));
+            }
+            for (int step = 0; step < 400 && done.size() < 40; step++) {
+                if (random.nextBoolean()) {
+                    acquire(1 + random.nextInt(4));
+                } else if (!out.isEmpty()) {
+                    List<Long> offsets = new ArrayList<>(out.keySet());
+                    settle(out.get(offsets.get(random.nextInt(offsets.size()))));
+                }
+            }
+            assertThat(done).as(name).hasSize(40);
+        }
+
+        private void acquire(int max) {
+            List<LeasedRecord> leased = test.acquire(max).join();
+            if (leased.isEmpty() && out.isEmpty() && done.size() < 40) {
+                throw new AssertionError(name + ": nothing is out and nothing is handed out");
+            }
+            for (LeasedRecord record : leased) {
+                String key = key(record.offset());
+                for (long other : out.keySet()) {
+                    assertThat(key.isEmpty() || !key.equals(key(other)))
+                            .as(name)
+                            .isTrue();
+                }
+                for (long earlier = 0; earlier < record.offset(); earlier++) {
+                    if (!key.isEmpty() && key(earlier).equals(key)) {
+                        assertThat(done)
+                                .as(name + ": before " + record.offset())
+                                .contains(earlier);
+                    }
+                }
+                out.put(record.offset(), record);
+            }
+        }
+
+        private void settle(LeasedRecord record) {
+            boolean accept = random.nextInt(3) > 0;
+            assertThat(test.settle(record, accept ? Outcome.OUTCOME_ACCEPT : Outcome.OUTCOME_RELEASE)
+                            .join())
+                    .as(name)
+                    .containsExactly(true);
+            out.remove(record.offset());
+            if (accept) {
+                done.add(record.offset());
+                assertThat(test.partition.table.state(GROUP).phase(record.offset()))
+                        .isEqualTo(RunPhase.RUN_PHASE_DONE);
+                Long before = lastDone.put(key(record.offset()), record.offset());
+                assertThat(key(record.offset()).isEmpty() || before == null || before < record.offset())
+                        .as(name)
+                        .isTrue();
+            }
+        }
+
+        private String key(long offset) {
+            return test.partition.keys.get((int) offset);
+        }
+    }
+}
