@@ -13,10 +13,14 @@ import io.grpc.reflection.v1.ServerReflectionRequest;
 import io.grpc.reflection.v1.ServerReflectionResponse;
 import io.grpc.stub.StreamObserver;
 import io.holdfast.cli.Main;
+import io.holdfast.client.HoldfastClient;
+import io.holdfast.client.Producer;
+import io.holdfast.client.ProducerRecord;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
@@ -48,26 +52,130 @@ class ExamplesIT {
 
     @Test
     void shouldProduceAndConsumeFromPython() throws Exception {
-        Path example = Path.of("../examples/python").toAbsolutePath().normalize();
+        String python = python();
+
+        Output hello =
+                run(List.of(python, example("python/hello.py"), cluster.node(1).address()), stubs.toString());
+
+        assertThat(hello.code).as(hello.text).isZero();
+        assertThat(hello.text.lines()).hasSize(10).first().isEqualTo("0 greeting hello 0");
+    }
+
+    @Test
+    void shouldWorkOffAQueueFromPython() {
+        String python = python();
+        publishJobs("python-jobs");
+
+        Output worker = run(
+                List.of(python, example("python/worker.py"), cluster.node(1).address(), "python-jobs", "mail"),
+                stubs.toString());
+
+        checkWorker(worker, "python-jobs");
+    }
+
+    @Test
+    void shouldWorkOffAQueueFromNode() {
+        assumeTrue(
+                Files.exists(Path.of(example("node/node_modules/@grpc/grpc-js")))
+                        && run(List.of("node", "--version"), null).code == 0,
+                "needs node, and npm install in examples/node");
+        publishJobs("node-jobs");
+
+        Output worker =
+                run(List.of("node", example("node/worker.js"), cluster.node(1).address(), "node-jobs", "mail"), null);
+
+        checkWorker(worker, "node-jobs");
+    }
+
+    private static String example(String name) {
+        return Path.of("../examples", name).toAbsolutePath().normalize().toString();
+    }
+
+    /** A Python that has what it takes, with stubs made for it. */
+    private String python() {
         String python = List.of("/usr/bin/python3", "python3").stream()
                 .filter(p -> run(List.of(p, "-c", "import grpc, google.protobuf"), null).code == 0)
                 .findFirst()
                 .orElse("");
-        boolean generators =
-                run(List.of("sh", "-c", "command -v protoc && command -v grpc_python_plugin"), null).code == 0;
-        assumeTrue(!python.isEmpty() && generators, "needs python3 with grpcio, protoc and grpc_python_plugin");
-
-        Output made = run(List.of(example.resolve("make-stubs.sh").toString(), stubs.toString()), null);
+        boolean generators = run(
+                                List.of(
+                                        "sh",
+                                        "-c",
+                                        "command -v protoc && command -v grpc_python_plugin"
+                                                + " && ls /usr/include/google/protobuf/duration.proto"),
+                                null)
+                        .code
+                == 0;
+        assumeTrue(
+                !python.isEmpty() && generators,
+                "needs python3 with grpcio, protoc with its own protos, and grpc_python_plugin");
+        Output made = run(List.of(example("python/make-stubs.sh"), stubs.toString()), null);
         assertThat(made.code).as(made.text).isZero();
-        Output hello = run(
-                List.of(
-                        python,
-                        example.resolve("hello.py").toString(),
-                        cluster.node(1).address()),
-                stubs.toString());
+        return python;
+    }
 
-        assertThat(hello.code).as(hello.text).isZero();
-        assertThat(hello.text.lines()).hasSize(10).first().isEqualTo("0 greeting hello 0");
+    private static void publishJobs(String topic) {
+        try (HoldfastClient client = cluster.connect()) {
+            client.admin().createTopic(topic, 1, 1);
+            try (Producer producer = client.newProducer()) {
+                for (String job : List.of("one", "bad", "two")) {
+                    producer.send(ProducerRecord.of(topic, null, job.getBytes(StandardCharsets.UTF_8)));
+                }
+            }
+        }
+    }
+
+    private static void checkWorker(Output worker, String topic) {
+        assertThat(worker.code).as(worker.text).isZero();
+        assertThat(worker.text.lines()).containsExactly("done 0 0 one", "rejected 0 1 bad", "done 0 2 two");
+        try (HoldfastClient client = cluster.connect()) {
+            TestCluster.await(
+                    "the dead letter",
+                    Duration.ofSeconds(20),
+                    () -> client.deadLetters(topic, "mail").list().size() == 1);
+        }
+    }
+
+    @Test
+    void shouldWorkOffAQueueFromTheCommandLine() {
+        String address = cluster.node(1).address();
+        publishJobs("cli-jobs");
+        assertThat(Main.execute("group", "create", "-a", address, "cli-jobs", "mail", "--failures-max", "1"))
+                .isZero();
+        assertThat(Main.execute("consume", "-a", address, "cli-jobs", "--group", "mail", "-n", "1"))
+                .isZero();
+        assertThat(Main.execute("queue", "poll", "-a", address, "cli-jobs", "mail", "--lease", "10m"))
+                .isZero();
+        assertThat(Main.execute("explain", "-a", address, "cli-jobs/0@1")).isZero();
+        assertThat(Main.execute("queue", "nack", "-a", address, "cli-jobs", "mail", "0@1:999"))
+                .as("not the lease")
+                .isEqualTo(1);
+        assertThat(Main.execute("queue", "nack", "-a", address, "cli-jobs", "mail", "0@1:2", "--reason", "why"))
+                .isZero();
+        try (HoldfastClient client = cluster.connect()) {
+            TestCluster.await(
+                    "the dead letter",
+                    Duration.ofSeconds(20),
+                    () -> client.deadLetters("cli-jobs", "mail").list().size() == 1);
+        }
+        for (String command : List.of("list", "show", "redrive", "purge")) {
+            assertThat(Main.execute("dlq", command, "-a", address, "cli-jobs", "mail"))
+                    .as(command)
+                    .isZero();
+        }
+        assertThat(Main.execute("group", "describe", "-a", address, "cli-jobs", "mail"))
+                .isZero();
+        assertThat(Main.execute("group", "seek", "-a", address, "cli-jobs", "mail", "--to", "latest", "--plan"))
+                .isZero();
+        assertThat(Main.execute("group", "pause", "-a", address, "cli-jobs", "mail"))
+                .isZero();
+        assertThat(Main.execute("queue", "poll", "-a", address, "cli-jobs", "mail"))
+                .as("paused")
+                .isEqualTo(1);
+        assertThat(Main.execute("group", "delete", "-a", address, "cli-jobs", "mail"))
+                .isZero();
+        assertThat(Main.execute("group", "describe", "-a", address, "cli-jobs", "mail"))
+                .isEqualTo(1);
     }
 
     @Test
@@ -134,6 +242,8 @@ class ExamplesIT {
                             "holdfast.v1.TopicService",
                             "holdfast.v1.RouteService",
                             "holdfast.v1.ClusterService",
+                            "holdfast.v1.QueueService",
+                            "holdfast.v1.GroupService",
                             "grpc.health.v1.Health");
             questions.onNext(ServerReflectionRequest.newBuilder()
                     .setFileContainingSymbol("holdfast.v1.LogService.Publish")

@@ -9,6 +9,7 @@ import io.grpc.ManagedChannel;
 import io.grpc.netty.NettyChannelBuilder;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.HoldfastException;
+import io.holdfast.client.Position;
 import io.holdfast.client.Producer;
 import io.holdfast.client.ProducerRecord;
 import io.holdfast.client.QueueConsumer;
@@ -245,7 +246,9 @@ class QueuesIT {
         long before = System.nanoTime();
         settle(0, "counts", settlement(third, Outcome.OUTCOME_RETRY).setDelay(millis(700)));
         ExplainRecordResponse why = client.queues().explain("counts", 0, 0, "g");
-        assertThat(why.getPhase()).isEqualTo(RecordPhase.RECORD_PHASE_WAITING);
+        assertThat(why.getPhase())
+                .as(() -> why + " after " + (System.nanoTime() - before) / 1_000_000 + " ms")
+                .isEqualTo(RecordPhase.RECORD_PHASE_WAITING);
         assertThat(why.getFailureCount()).isEqualTo(2);
         pollOne(0, "counts");
         assertThat(System.nanoTime() - before).isGreaterThan(TimeUnit.MILLISECONDS.toNanos(690));
@@ -505,7 +508,7 @@ class QueuesIT {
         client.admin().createTopic("seek", 1, 3);
         publish("seek", 10);
         List<Delivery> held = queue(0).poll(ask("seek", "m", 4).build()).getDeliveriesList();
-        Start five = Start.newBuilder().setOffset(5).build();
+        Position five = Position.offset(5);
         SoughtPartition plan =
                 client.queues().seek("seek", "g", List.of(), five, true).get(0);
         assertThat(plan.getFrom()).isZero();
@@ -519,21 +522,10 @@ class QueuesIT {
                         .getReason())
                 .isEqualTo(ErrorReason.ERROR_REASON_LEASE_LOST);
         assertThat(value(pollOne(0, "seek"))).isEqualTo("v5");
-        client.queues()
-                .seek(
-                        "seek",
-                        "g",
-                        List.of(),
-                        Start.newBuilder().setEarliest(true).build(),
-                        false);
+        client.queues().seek("seek", "g", List.of(), Position.earliest(), false);
         assertThat(value(pollOne(0, "seek"))).isEqualTo("v0");
         assertThat(client.queues()
-                        .seek(
-                                "seek",
-                                "g",
-                                List.of(),
-                                Start.newBuilder().setOffset(99).build(),
-                                false)
+                        .seek("seek", "g", List.of(), Position.offset(99), false)
                         .get(0)
                         .getError()
                         .getReason())

@@ -1,24 +1,19 @@
 package io.holdfast.cli;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.Position;
+import io.holdfast.client.QueueConsumer;
+import io.holdfast.client.QueueDelivery;
+import io.holdfast.client.QueueSettings;
 import io.holdfast.client.ReadMode;
 import io.holdfast.client.Reader;
 import io.holdfast.client.ReaderSettings;
 import io.holdfast.client.ReceivedRecord;
-import io.holdfast.record.RecordHeader;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.time.Duration;
-import java.time.Instant;
-import java.util.Base64;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -36,6 +31,11 @@ import picocli.CommandLine.Parameters;
             "By default from the beginning to what is there now; --follow goes on."
         })
 final class ConsumeCommand implements Callable<Integer> {
+    /** How long to wait for the first record of a group, and for another one. */
+    private static final Duration FIRST_PATIENCE = Duration.ofSeconds(3);
+
+    private static final Duration NEXT_PATIENCE = Duration.ofSeconds(1);
+
     enum Output {
         raw,
         json
@@ -86,13 +86,24 @@ final class ConsumeCommand implements Callable<Integer> {
                     "raw: the value and a newline. json: an object per line; what is not UTF-8 as base64. Default: ${DEFAULT-VALUE}.")
     Output output = Output.raw;
 
+    @Option(
+            names = {"-g", "--group"},
+            paramLabel = "GROUP",
+            description = {
+                "As a member of this queue group: other members get other records, and what is printed is accepted.",
+                "Made with the defaults if there is none. --from and --until do not apply."
+            })
+    @Nullable
+    String group;
+
     @Option(names = "--any-replica", description = "Read from any replica, also one that lags behind.")
     boolean anyReplica;
 
-    private final ObjectMapper json = new ObjectMapper();
-
     @Override
     public Integer call() throws IOException {
+        if (group != null) {
+            return asMember(group);
+        }
         ReaderSettings settings = ReaderSettings.of(topic).withFrom(from).withFollow(follow);
         if (partition != null) {
             settings = settings.withPartition(partition);
@@ -110,7 +121,7 @@ final class ConsumeCommand implements Callable<Integer> {
             while (printed < count) {
                 ReceivedRecord record = reader.poll(Duration.ofMillis(50));
                 if (record != null) {
-                    print(record, out);
+                    RecordText.print(record, output == Output.json, out);
                     printed++;
                 } else if (reader.isFinished()) {
                     break;
@@ -122,42 +133,35 @@ final class ConsumeCommand implements Callable<Integer> {
         return 0;
     }
 
-    private void print(ReceivedRecord record, OutputStream out) throws IOException {
-        if (output == Output.json) {
-            ObjectNode object = json.createObjectNode();
-            object.put("topic", record.topic());
-            object.put("partition", record.partition());
-            object.put("offset", record.offset());
-            object.put("time", Instant.ofEpochMilli(record.timestampMs()).toString());
-            object.put(
-                    "append_time", Instant.ofEpochMilli(record.appendTimeMs()).toString());
-            put(object, "key", record.key());
-            put(object, "value", record.value());
-            if (!record.headers().isEmpty()) {
-                ObjectNode headers = object.putObject("headers");
-                for (RecordHeader header : record.headers()) {
-                    put(headers, header.name(), header.value());
+    /** Accepts each record when it is printed; without --follow, until none comes for a while. */
+    private int asMember(String of) throws IOException {
+        QueueSettings settings = QueueSettings.of(topic, of);
+        if (partition != null) {
+            settings = settings.withPartitions(List.of(partition));
+        }
+        if (count < settings.prefetch()) {
+            settings = settings.withPrefetch((int) Math.max(1, count));
+        }
+        try (HoldfastClient client = connect.connect();
+                OutputStream out = new BufferedOutputStream(System.out, 1 << 16);
+                QueueConsumer consumer = client.newQueueConsumer(settings)) {
+            long printed = 0;
+            Duration patience = FIRST_PATIENCE;
+            while (printed < count) {
+                QueueDelivery delivery = consumer.poll(patience);
+                if (delivery != null) {
+                    RecordText.print(delivery.record(), output == Output.json, out);
+                    delivery.accept();
+                    printed++;
+                    patience = NEXT_PATIENCE;
+                } else if (!follow) {
+                    break;
+                } else {
+                    out.flush();
                 }
             }
-            out.write(json.writeValueAsBytes(object));
-        } else {
-            byte[] value = record.value();
-            if (value != null) {
-                out.write(value);
-            }
+            out.flush();
         }
-        out.write('\n');
-    }
-
-    private static void put(ObjectNode object, String name, byte @Nullable [] bytes) {
-        if (bytes == null) {
-            object.putNull(name);
-            return;
-        }
-        try {
-            object.put(name, UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString());
-        } catch (CharacterCodingException e) {
-            object.put(name + "_base64", Base64.getEncoder().encodeToString(bytes));
-        }
+        return 0;
     }
 }

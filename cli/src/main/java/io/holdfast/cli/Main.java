@@ -1,6 +1,10 @@
 package io.holdfast.cli;
 
 import io.holdfast.cli.bench.BenchCommand;
+import io.holdfast.cli.queue.DlqCommand;
+import io.holdfast.cli.queue.ExplainCommand;
+import io.holdfast.cli.queue.GroupCommand;
+import io.holdfast.cli.queue.QueueCommand;
 import io.holdfast.cli.quickstart.QuickstartCommand;
 import io.holdfast.client.HoldfastException;
 import io.holdfast.node.config.ConfigException;
@@ -36,6 +40,10 @@ import picocli.CommandLine.HelpCommand;
             TopicCommand.class,
             ProduceCommand.class,
             ConsumeCommand.class,
+            GroupCommand.class,
+            QueueCommand.class,
+            DlqCommand.class,
+            ExplainCommand.class,
             ClusterCommand.class,
             BenchCommand.class,
             HelpCommand.class

@@ -9,8 +9,9 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
 /** Reads positions: earliest, latest, @OFFSET, 1h (ago), 2026-01-31T12:00:00Z. */
-final class Positions implements ITypeConverter<Position> {
-    static final String FORMS = "earliest, latest, @OFFSET, an age such as 1h, or a time such as 2026-01-31T12:00:00Z";
+public final class Positions implements ITypeConverter<Position> {
+    public static final String FORMS =
+            "earliest, latest, @OFFSET, an age such as 1h, or a time such as 2026-01-31T12:00:00Z";
 
     @Override
     public Position convert(String text) {

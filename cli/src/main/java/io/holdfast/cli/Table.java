@@ -4,14 +4,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Prints rows in aligned columns. */
-final class Table {
+public final class Table {
     private final List<String[]> rows = new ArrayList<>();
 
-    Table(String... headings) {
+    public Table(String... headings) {
         rows.add(headings);
     }
 
-    void row(Object... cells) {
+    public void row(Object... cells) {
         String[] row = new String[cells.length];
         for (int i = 0; i < cells.length; i++) {
             row[i] = String.valueOf(cells[i]);
@@ -19,7 +19,7 @@ final class Table {
         rows.add(row);
     }
 
-    void print() {
+    public void print() {
         int columns = rows.get(0).length;
         int[] widths = new int[columns];
         for (String[] row : rows) {

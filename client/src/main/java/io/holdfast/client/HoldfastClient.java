@@ -88,6 +88,16 @@ public final class HoldfastClient implements AutoCloseable {
         return new QueueAdmin(admin);
     }
 
+    /** Leases by single calls. */
+    public QueueLeases queueLeases(String topic, String group, String member) {
+        return new QueueLeases(admin, topic, group, member);
+    }
+
+    /** What a queue group has given up on. */
+    public DeadLetters deadLetters(String topic, String group) {
+        return new DeadLetters(admin, this::newReader, topic, group);
+    }
+
     /** A member of a queue group, for callers that settle records themselves. */
     public QueueConsumer newQueueConsumer(QueueSettings settings) {
         return new QueueConsumer(settings, connections, timer);

@@ -35,7 +35,8 @@ public final class Position {
                 .build());
     }
 
-    Start start() {
+    /** As the API says it. */
+    public Start start() {
         return start;
     }
 }

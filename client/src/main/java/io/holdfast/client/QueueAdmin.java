@@ -15,7 +15,6 @@ import io.holdfast.v1.RedriveDeadLettersRequest;
 import io.holdfast.v1.RedriveResult;
 import io.holdfast.v1.SeekGroupRequest;
 import io.holdfast.v1.SoughtPartition;
-import io.holdfast.v1.Start;
 import io.holdfast.v1.TopicPartition;
 import io.holdfast.v1.UpdateGroupRequest;
 import java.util.List;
@@ -78,12 +77,13 @@ public final class QueueAdmin {
      * @param partitions empty for all
      * @param planOnly only say where that would be
      */
-    public List<SoughtPartition> seek(String topic, String name, List<Integer> partitions, Start to, boolean planOnly) {
+    public List<SoughtPartition> seek(
+            String topic, String name, List<Integer> partitions, Position to, boolean planOnly) {
         SeekGroupRequest request = SeekGroupRequest.newBuilder()
                 .setTopic(topic)
                 .setName(name)
                 .addAllPartitions(partitions)
-                .setTo(to)
+                .setTo(to.start())
                 .setPlanOnly(planOnly)
                 .build();
         return admin.call(planOnly, channel -> stub(channel).seekGroup(request)).getPartitionsList();

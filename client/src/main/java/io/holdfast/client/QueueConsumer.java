@@ -16,6 +16,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,12 +36,17 @@ public final class QueueConsumer implements AutoCloseable {
     /** Being extended right now. */
     private final Set<QueueDelivery> extending = ConcurrentHashMap.newKeySet();
 
+    /** Settled since the server was last told. */
+    private final AtomicInteger room = new AtomicInteger();
+
+    private final int roomWorthSaying;
     private final ScheduledFuture<?> checks;
     private volatile @Nullable HoldfastException failure;
     private volatile boolean closing;
 
     QueueConsumer(QueueSettings settings, Connections connections, ScheduledExecutorService timer) {
         this.settings = settings;
+        roomWorthSaying = Math.max(1, settings.prefetch() / 8);
         stream = new QueueStream(settings, connections, timer, new QueueStream.Listener() {
             @Override
             public void deliveries(PollResponse response) {
@@ -49,6 +55,7 @@ public final class QueueConsumer implements AutoCloseable {
 
             @Override
             public int creditAtStart() {
+                room.set(0);
                 return closing ? 0 : Math.max(0, settings.prefetch() - held.size());
             }
 
@@ -63,7 +70,7 @@ public final class QueueConsumer implements AutoCloseable {
 
     private void take(PollResponse response) {
         for (Delivery delivery : response.getDeliveriesList()) {
-            QueueDelivery leased = new QueueDelivery(this, record(delivery), delivery);
+            QueueDelivery leased = new QueueDelivery(this, record(settings.topic(), delivery), delivery);
             held.add(leased);
             if (closing) {
                 leased.release();
@@ -73,14 +80,14 @@ public final class QueueConsumer implements AutoCloseable {
         }
     }
 
-    private ReceivedRecord record(Delivery delivery) {
+    static ReceivedRecord record(String topic, Delivery delivery) {
         Record record = delivery.getRecord().getRecord();
         List<RecordHeader> headers = new ArrayList<>(record.getHeadersCount());
         record.getHeadersList()
                 .forEach(header -> headers.add(
                         new RecordHeader(header.getName(), header.getValue().toByteArray())));
         return new ReceivedRecord(
-                settings.topic(),
+                topic,
                 delivery.getRecord().getPartition(),
                 delivery.getRecord().getOffset(),
                 millis(record.getEventTime()),
@@ -121,10 +128,14 @@ public final class QueueConsumer implements AutoCloseable {
         return stream.settle(settlement);
     }
 
-    /** Settled, one way or another: room for the next. */
+    /** Settled, one way or another: room for the next. Said for several at a time, but before there is none left. */
     void settled(QueueDelivery delivery) {
-        if (held.remove(delivery) && !closing) {
-            stream.credit(1);
+        if (!held.remove(delivery) || closing) {
+            return;
+        }
+        int free = room.incrementAndGet();
+        if (free >= roomWorthSaying || held.isEmpty()) {
+            stream.credit(room.getAndSet(0));
         }
     }
 

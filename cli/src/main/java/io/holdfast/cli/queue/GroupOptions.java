@@ -1,0 +1,141 @@
+package io.holdfast.cli.queue;
+
+import io.holdfast.cli.Positions;
+import io.holdfast.client.Position;
+import io.holdfast.node.config.Units;
+import io.holdfast.v1.QueueConfig;
+import io.holdfast.v1.QueueOrder;
+import java.time.Duration;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** What a group may be set to; what is not given stays as it is. */
+final class GroupOptions {
+    enum Order {
+        unordered,
+        keyed,
+        keyed_skip_failed,
+        exclusive
+    }
+
+    /** Reads 200ms, 10s, 5m, 24h. */
+    static final class Durations implements ITypeConverter<Duration> {
+        @Override
+        public Duration convert(String text) {
+            try {
+                return Units.duration(text);
+            } catch (IllegalArgumentException e) {
+                throw new TypeConversionException(e.getMessage());
+            }
+        }
+    }
+
+    @Option(
+            names = "--from",
+            converter = Positions.class,
+            paramLabel = "POSITION",
+            description = "Where a new group begins: " + Positions.FORMS + ". Default: earliest.")
+    @Nullable
+    Position from;
+
+    @Option(
+            names = "--lease",
+            converter = Durations.class,
+            paramLabel = "TIME",
+            description = "How long a member holds a record without a sign of life. Default: 30s.")
+    @Nullable
+    Duration lease;
+
+    @Option(names = "--failures-max", description = "A record that failed so often is dead. Default: 5.")
+    @Nullable
+    Integer failuresMax;
+
+    @Option(
+            names = "--retry-delay",
+            converter = Durations.class,
+            paramLabel = "TIME",
+            description = "Before the first retry; doubled with each failure. Default: 1s.")
+    @Nullable
+    Duration retryDelay;
+
+    @Option(
+            names = "--retry-delay-max",
+            converter = Durations.class,
+            paramLabel = "TIME",
+            description = "Bound of the doubling. Default: 5m.")
+    @Nullable
+    Duration retryDelayMax;
+
+    @Option(names = "--in-flight-max", description = "Records leased at a time, per partition. Default: 10000.")
+    @Nullable
+    Integer inFlightMax;
+
+    @Option(
+            names = "--member-in-flight-max",
+            description = "The same per member and partition. Default: no other bound.")
+    @Nullable
+    Integer memberInFlightMax;
+
+    @Option(
+            names = "--order",
+            description = {
+                "unordered: as they come. keyed: of the records with one key one is out at a time, in order, also when one "
+                        + "is retried. keyed_skip_failed: one that waits for its retry lets later ones pass. exclusive: one "
+                        + "member at a time per partition. Default: unordered."
+            })
+    @Nullable
+    Order order;
+
+    @Option(names = "--discard-dead", description = "Drop dead records instead of writing them to TOPIC.GROUP.dlq.")
+    @Nullable
+    Boolean discardDead;
+
+    QueueConfig applyTo(QueueConfig before) {
+        QueueConfig.Builder config = before.toBuilder();
+        if (from != null) {
+            config.setStart(from.start());
+        }
+        if (lease != null) {
+            config.setLease(duration(lease));
+        }
+        if (failuresMax != null) {
+            config.setFailuresMax(failuresMax);
+        }
+        if (retryDelay != null) {
+            config.setRetryDelay(duration(retryDelay));
+        }
+        if (retryDelayMax != null) {
+            config.setRetryDelayMax(duration(retryDelayMax));
+        }
+        if (inFlightMax != null) {
+            config.setInFlightMax(inFlightMax);
+        }
+        if (memberInFlightMax != null) {
+            config.setMemberInFlightMax(memberInFlightMax);
+        }
+        if (order != null) {
+            config.setOrder(QueueOrder.valueOf("QUEUE_ORDER_" + order.name().toUpperCase(Locale.ROOT)));
+        }
+        if (discardDead != null) {
+            config.setDiscardDead(discardDead);
+        }
+        return config.build();
+    }
+
+    static com.google.protobuf.Duration duration(Duration duration) {
+        return com.google.protobuf.Duration.newBuilder()
+                .setSeconds(duration.getSeconds())
+                .setNanos(duration.getNano())
+                .build();
+    }
+
+    static String text(com.google.protobuf.Duration duration) {
+        return Duration.ofSeconds(duration.getSeconds(), duration.getNanos() / 1_000_000 * 1_000_000L)
+                .toString()
+                .substring(2)
+                .toLowerCase(Locale.ROOT);
+    }
+}
