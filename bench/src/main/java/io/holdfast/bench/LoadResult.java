@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * What a load measured, without its warm-up.
  *
  * @param records acknowledged or read in the measured time
+ * @param arrivals records that the consumer had in the measured time, of a load that has one
  * @param failed sends that failed, warm-up included
  * @param acknowledgement from when a record was due, so that a stall counts for all that it held up
  * @param endToEnd from when a record was due until the consumer had it
@@ -31,6 +32,7 @@ public record LoadResult(
         long records,
         double recordsPerSecond,
         double megabytesPerSecond,
+        long arrivals,
         long failed,
         Map<String, Long> failures,
         @Nullable Percentiles acknowledgement,
@@ -83,6 +85,9 @@ public record LoadResult(
         lines.add(String.format(
                 "%,d records in %.1f s: %,.0f records/s, %.1f MB/s%s",
                 records, seconds, recordsPerSecond, megabytesPerSecond, failed == 0 ? "" : ", " + failed + " FAILED"));
+        if (arrivals > 0) {
+            lines.add(String.format("%,d arrived: %,.0f records/s", arrivals, arrivals / seconds));
+        }
         failures.forEach((why, count) -> lines.add("failed: " + count + " with " + why));
         line(lines, "acknowledged", acknowledgement);
         line(lines, "end to end", endToEnd);

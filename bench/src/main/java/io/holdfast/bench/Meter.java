@@ -141,6 +141,7 @@ final class Meter {
                 count,
                 count / seconds,
                 count * (double) shape.recordBytes() / 1e6 / seconds,
+                arrivals.sum(),
                 failed.sum(),
                 why,
                 Percentiles.of(acknowledgements.all()),

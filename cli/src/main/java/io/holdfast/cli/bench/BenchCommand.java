@@ -9,6 +9,7 @@ import io.holdfast.bench.LoadResult.Interval;
 import io.holdfast.bench.LoadShape;
 import io.holdfast.bench.ProcessCosts;
 import io.holdfast.bench.ProduceLoad;
+import io.holdfast.bench.QueueTarget;
 import io.holdfast.bench.Target;
 import io.holdfast.cli.ConnectOptions;
 import io.holdfast.cli.Progress;
@@ -17,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -56,7 +58,7 @@ public final class BenchCommand implements Runnable {
                 connect,
                 load,
                 report,
-                null,
+                client -> new HoldfastTarget(client, null),
                 (shape, target, costs, tick) -> new ProduceLoad(shape).run(target, costs, tick));
     }
 
@@ -83,7 +85,7 @@ public final class BenchCommand implements Runnable {
                 connect,
                 load,
                 report,
-                node,
+                client -> new HoldfastTarget(client, node),
                 (shape, target, costs, tick) -> new ConsumeLoad(shape).run(target, costs, tick));
     }
 
@@ -97,7 +99,33 @@ public final class BenchCommand implements Runnable {
                 connect,
                 load,
                 report,
-                null,
+                client -> new HoldfastTarget(client, null),
+                (shape, target, costs, tick) -> new EndToEndLoad(shape).run(target, costs, tick));
+    }
+
+    @Command(
+            name = "queue",
+            mixinStandardHelpOptions = true,
+            description = {
+                "A producer, and a queue group's member that leases and accepts each record, in one process.",
+                "",
+                "End to end: from when a record was due until the member had it."
+            })
+    int queue(
+            @Mixin ConnectOptions connect,
+            @Mixin LoadOptions load,
+            @Mixin ReportOptions report,
+            @Option(
+                            names = "--prefetch",
+                            defaultValue = "1000",
+                            description = "Records leased at a time. Default: ${DEFAULT-VALUE}.")
+                    int prefetch)
+            throws Exception {
+        return measure(
+                connect,
+                load,
+                report,
+                client -> new QueueTarget(client, prefetch),
                 (shape, target, costs, tick) -> new EndToEndLoad(shape).run(target, costs, tick));
     }
 
@@ -107,7 +135,11 @@ public final class BenchCommand implements Runnable {
     }
 
     private int measure(
-            ConnectOptions connect, LoadOptions options, ReportOptions report, @Nullable String readFrom, Load load)
+            ConnectOptions connect,
+            LoadOptions options,
+            ReportOptions report,
+            Function<HoldfastClient, Target> targets,
+            Load load)
             throws Exception {
         LoadShape shape;
         try {
@@ -118,7 +150,7 @@ public final class BenchCommand implements Runnable {
         Progress progress = new Progress();
         progress.show("warming up for " + shape.warmUp().toSeconds() + " s");
         try (HoldfastClient client = connect.connect();
-                Target target = new HoldfastTarget(client, readFrom)) {
+                Target target = targets.apply(client)) {
             target.createTopic(shape.topic(), shape.partitions(), options.replicas);
             LoadResult result = load.run(
                     shape,
