@@ -4,19 +4,64 @@ import io.holdfast.internal.v1.DeadRecord;
 import io.holdfast.internal.v1.RunPhase;
 import io.holdfast.v1.ExplainRecordResponse;
 import io.holdfast.v1.MemberLeases;
-import io.holdfast.v1.QueuePartition;
 import io.holdfast.v1.RecordPhase;
 import java.time.Duration;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** Where a group stands in a partition, for people. Under the lock that guards the state. */
-final class QueueViews {
-    private QueueViews() {}
+/** Where groups and records stand in a partition, for people. Any thread. */
+public final class QueueViews {
+    private final QueuePartition partition;
+    private final Dispatcher dispatcher;
+    private final RecordCache.View records;
+    private final LeaderClock clock;
+    private final ReadyWaiters waiters;
+
+    QueueViews(
+            QueuePartition partition,
+            Dispatcher dispatcher,
+            RecordCache.View records,
+            LeaderClock clock,
+            ReadyWaiters waiters) {
+        this.partition = partition;
+        this.dispatcher = dispatcher;
+        this.records = records;
+        this.clock = clock;
+        this.waiters = waiters;
+    }
+
+    /** Where a group stands. */
+    public io.holdfast.v1.QueuePartition describe(long groupId) {
+        QueuePolicy policy = dispatcher.policy(groupId);
+        long begin = policy == null ? partition.startOffset() : dispatcher.start(policy);
+        long now = clock.nowMs();
+        io.holdfast.v1.QueuePartition.Builder view =
+                partition.ask(table -> describe(table.state(groupId), now, begin, partition.highWatermark()));
+        RecordCache.Found oldest = view.getFloor() < view.getEnd() ? records.at(view.getFloor()) : null;
+        if (oldest != null) {
+            view.setOldestAge(duration(System.currentTimeMillis() - oldest.appendMs()));
+        }
+        return view.build();
+    }
+
+    /** Where a record is for a group, why, and what will happen next. */
+    public ExplainRecordResponse explain(long groupId, long offset) {
+        long now = clock.nowMs();
+        return partition.ask(table -> explain(
+                table.state(groupId),
+                dispatcher.policy(groupId),
+                offset,
+                now,
+                partition.startOffset(),
+                partition.highWatermark(),
+                waiters.count()));
+    }
 
     /** @param begin where a group that has not begun here would */
-    static QueuePartition.Builder describe(@Nullable QueueState state, long clockMs, long begin, long endOfLog) {
-        QueuePartition.Builder view = QueuePartition.newBuilder().setEnd(endOfLog);
+    private static io.holdfast.v1.QueuePartition.Builder describe(
+            @Nullable QueueState state, long clockMs, long begin, long endOfLog) {
+        io.holdfast.v1.QueuePartition.Builder view =
+                io.holdfast.v1.QueuePartition.newBuilder().setEnd(endOfLog);
         if (state == null) {
             return view.setFloor(begin).setNext(begin).setReady(endOfLog - begin);
         }
@@ -39,7 +84,7 @@ final class QueueViews {
     }
 
     /** @param waiters members that wait for records here */
-    static ExplainRecordResponse explain(
+    private static ExplainRecordResponse explain(
             @Nullable QueueState state,
             @Nullable QueuePolicy policy,
             long offset,

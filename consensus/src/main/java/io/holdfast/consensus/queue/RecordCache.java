@@ -56,7 +56,7 @@ public final class RecordCache {
         LogSlice read(long offset, long untilOffset, int bytesMax);
     }
 
-    /** The records of one partition, through the cache. One thread at a time. */
+    /** The records of one partition, through the cache. */
     static final class View {
         private static final int EXTENTS_MAX = 4096;
         private static final int READ_BYTES = 256 << 10;
@@ -75,7 +75,7 @@ public final class RecordCache {
 
         /** The record at this offset; null if the log does not have it any more. */
         @Nullable
-        Found at(long offset) {
+        synchronized Found at(long offset) {
             Batch batch = last;
             if (batch == null || !batch.holds(offset)) {
                 batch = cached(offset);
@@ -115,7 +115,7 @@ public final class RecordCache {
             return wanted;
         }
 
-        void forget() {
+        synchronized void forget() {
             extents.keySet().forEach(first -> cache.batches.invalidate(new Key(this, first)));
             extents.clear();
             last = null;

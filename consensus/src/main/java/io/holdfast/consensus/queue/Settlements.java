@@ -33,7 +33,7 @@ final class Settlements {
                     .setFrom(start.getOffset())
                     .setTo(start.getOffset() + end - first)
                     .build();
-            parts.add(lane.change(groupId, table -> operation(table, groupId, policy, start, range))
+            parts.add(lane.change(table -> operation(table, groupId, policy, start, range))
                     .thenAccept(result -> {
                         if (result.getUnknownGroup()) {
                             Arrays.fill(accepted, from, from + (int) (range.getTo() - range.getFrom()), false);

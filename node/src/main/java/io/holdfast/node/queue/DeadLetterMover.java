@@ -3,7 +3,8 @@ package io.holdfast.node.queue;
 import io.holdfast.consensus.ProducerIdSpace;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.partition.PartitionReplica;
-import io.holdfast.consensus.queue.QueueLane.DeadLetter;
+import io.holdfast.consensus.queue.DeadLetterSource;
+import io.holdfast.consensus.queue.DeadLetterSource.DeadLetter;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.AppendDeadRequest;
 import io.holdfast.internal.v1.AppendDeadResponse;
@@ -72,7 +73,7 @@ final class DeadLetterMover {
     /** Moves what there is to move, in the background. */
     void move(PartitionReplica replica) {
         GroupId partition = replica.group().group();
-        for (long queueGroupId : replica.queues().lane().withDead()) {
+        for (long queueGroupId : replica.queues().lane().deadLetters().groups()) {
             Move move = new Move(partition, queueGroupId);
             GroupRow group = state.image().groups().get(queueGroupId);
             long notBeforeNanos = notBefore.getOrDefault(move, System.nanoTime());
@@ -97,16 +98,17 @@ final class DeadLetterMover {
     }
 
     private CompletableFuture<Void> moveAll(PartitionReplica replica, GroupRow group) {
+        DeadLetterSource source = replica.queues().lane().deadLetters();
         return topic(group)
-                .thenCompose(topic -> replica.queues()
-                        .lane()
-                        .dead(group.getGroupId(), topic.getTopicId(), LETTERS_MAX)
+                .thenCompose(topic -> source.oldest(group.getGroupId(), topic.getTopicId(), LETTERS_MAX)
                         .thenCompose(letters -> letters.isEmpty()
                                 ? CompletableFuture.completedFuture(null)
-                                : append(replica, group, topic, letters)
-                                        .thenCompose(
-                                                next -> replica.queues().lane().deadMoved(group.getGroupId(), next))
-                                        .thenAccept(ok -> metrics.deadMoved.inc(letters.size()))));
+                                : append(replica, group, topic, letters).thenCompose(next -> {
+                                    metrics.deadMoved.inc(
+                                            next - letters.get(0).dead().getNumber());
+                                    return source.moved(group.getGroupId(), next)
+                                            .thenAccept(ok -> {});
+                                })));
     }
 
     /** The group's dead-letter topic; made if there is none. */

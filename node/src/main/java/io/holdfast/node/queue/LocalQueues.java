@@ -164,13 +164,13 @@ final class LocalQueues {
         return fresh(
                 groupId,
                 partition,
-                queues -> queues.lane().describe(groupId).toBuilder()
+                queues -> queues.lane().views().describe(groupId).toBuilder()
                         .setPartition(partition)
                         .build());
     }
 
     CompletableFuture<ExplainRecordResponse> explain(long groupId, int partition, long offset) {
-        return fresh(groupId, partition, queues -> queues.lane().explain(groupId, offset));
+        return fresh(groupId, partition, queues -> queues.lane().views().explain(groupId, offset));
     }
 
     CompletableFuture<SoughtPartition> seek(long groupId, int partition, Start to, boolean planOnly) {
@@ -180,7 +180,7 @@ final class LocalQueues {
                         partition,
                         queues -> SoughtPartition.newBuilder()
                                 .setPartition(partition)
-                                .setFrom(queues.lane().describe(groupId).getFloor())
+                                .setFrom(queues.lane().views().describe(groupId).getFloor())
                                 .setTo(target(replica, to))
                                 .build())
                 .thenCompose(plan -> planOnly

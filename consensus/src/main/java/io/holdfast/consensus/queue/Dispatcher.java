@@ -1,0 +1,97 @@
+package io.holdfast.consensus.queue;
+
+import io.holdfast.v1.Start;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Decides, at a partition's leader, which member may have which records next. Any thread; reads from disk. */
+final class Dispatcher {
+    private final QueuePartition partition;
+    private final QueuePolicies policies;
+    private final RecordCache.View records;
+    private final LeaderClock clock;
+    private final ActiveMembers activeMembers = new ActiveMembers();
+
+    Dispatcher(QueuePartition partition, QueuePolicies policies, RecordCache.View records, LeaderClock clock) {
+        this.partition = partition;
+        this.policies = policies;
+        this.records = records;
+        this.clock = clock;
+    }
+
+    /** A member has given a sign of life. */
+    void seen(long groupId, String member) {
+        activeMembers.seen(groupId, member, System.nanoTime());
+    }
+
+    void clear() {
+        activeMembers.clear();
+    }
+
+    @Nullable
+    QueuePolicy policy(long groupId) {
+        return policies.of(groupId);
+    }
+
+    /** Looks at what there is for a group; null if it has not begun here. */
+    @Nullable
+    Choice look(long groupId, QueuePolicy policy, int max, long nowMs, long endOfLog) {
+        return partition.ask(table -> {
+            QueueState state = table.state(groupId);
+            return state == null ? null : Choice.look(state, policy, records, max, nowMs, endOfLog);
+        });
+    }
+
+    List<Choice.Chosen> take(Choice from, QueuePolicy policy, QueueRequest.Acquire acquire) {
+        return hasTurn(policy, acquire.groupId(), acquire.member())
+                ? from.take(acquire.member(), acquire.recordsMax(), acquire.bytesMax())
+                : List.of();
+    }
+
+    private boolean hasTurn(QueuePolicy policy, long groupId, String member) {
+        if (!policy.isExclusive()) {
+            return true;
+        }
+        List<String> holders = partition.ask(table -> {
+            QueueState state = table.state(groupId);
+            return state == null
+                    ? List.of()
+                    : List.copyOf(state.runs().leasedBy().keySet());
+        });
+        return activeMembers.isActive(groupId, member, holders, System.nanoTime());
+    }
+
+    /** Whether a member would get something now. */
+    boolean canAcquire(long groupId, String member) {
+        QueuePolicy policy = policies.of(groupId);
+        if (policy == null) {
+            return true; // whoever comes will be told
+        }
+        long now = clock.nowMs();
+        long endOfLog = partition.highWatermark();
+        boolean worthALook = partition.ask(table -> {
+            QueueState state = table.state(groupId);
+            return state == null || state.hasReady(now, endOfLog);
+        });
+        if (!worthALook) {
+            return false;
+        }
+        Choice choice = look(groupId, policy, 1, now, endOfLog);
+        return choice == null
+                || (hasTurn(policy, groupId, member)
+                        && !choice.take(member, 1, 1).isEmpty());
+    }
+
+    /** Where a group begins that has not begun here. */
+    long start(QueuePolicy policy) {
+        Start start = policy.start();
+        return switch (start.getAtCase()) {
+            case OFFSET -> start.getOffset();
+            case TIME ->
+                partition.offsetAt(
+                        start.getTime().getSeconds() * 1000 + start.getTime().getNanos() / 1_000_000);
+            case LATEST -> partition.offsetAt(policy.createdMs());
+            default -> partition.startOffset();
+        };
+    }
+}

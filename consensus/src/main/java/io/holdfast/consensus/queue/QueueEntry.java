@@ -1,0 +1,205 @@
+package io.holdfast.consensus.queue;
+
+import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.queue.Choice.Chosen;
+import io.holdfast.consensus.queue.QueueRequest.Acquire;
+import io.holdfast.consensus.queue.QueueRequest.Change;
+import io.holdfast.consensus.queue.QueueRequest.Time;
+import io.holdfast.internal.v1.GrantedRange;
+import io.holdfast.internal.v1.QueueCommand;
+import io.holdfast.internal.v1.QueueOpen;
+import io.holdfast.internal.v1.QueueOperation;
+import io.holdfast.internal.v1.QueueResult;
+import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.WriteOutcome;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** One Raft entry in the making: requests become operations, and operations' results answers. One thread at a time. */
+final class QueueEntry {
+    private final QueuePartition partition;
+    private final Dispatcher dispatcher;
+    private final List<QueueRequest> requests;
+    private final long nowMs;
+    private final long endOfLog;
+    private final QueueCommand.Builder command;
+    private final List<Proposed> proposed = new ArrayList<>();
+    private final Map<Long, @Nullable Choice> choices = new HashMap<>();
+    /** Groups that begin here with this entry, and who waits for that. */
+    private final Map<Long, List<Acquire>> opening = new HashMap<>();
+
+    private boolean tellsTime;
+
+    /** What became an operation. */
+    private record Proposed(QueueRequest request, List<Chosen> chosen, long leaseMs) {}
+
+    QueueEntry(QueuePartition partition, Dispatcher dispatcher, List<QueueRequest> requests, long nowMs) {
+        this.partition = partition;
+        this.dispatcher = dispatcher;
+        this.requests = requests;
+        this.nowMs = nowMs;
+        endOfLog = partition.highWatermark();
+        command = QueueCommand.newBuilder().setClockMs(nowMs);
+    }
+
+    /** Decides about all requests, in order; what needs no entry is answered at once. */
+    void decide() {
+        for (QueueRequest request : requests) {
+            if (request instanceof Acquire acquire) {
+                decide(acquire);
+            } else if (request instanceof Change change) {
+                decide(change);
+            } else if (request instanceof Time) {
+                tellsTime = true;
+            }
+        }
+    }
+
+    boolean isEmpty() {
+        return command.getOperationsCount() == 0 && !tellsTime;
+    }
+
+    QueueCommand command() {
+        return command.build();
+    }
+
+    private void decide(Change change) {
+        QueueOperation operation = partition.ask(change.operation());
+        if (operation == null) {
+            change.result().complete(QueueResult.getDefaultInstance());
+        } else {
+            propose(operation, new Proposed(change, List.of(), 0));
+        }
+    }
+
+    private void propose(QueueOperation operation, Proposed one) {
+        command.addOperations(operation);
+        proposed.add(one);
+    }
+
+    private void decide(Acquire acquire) {
+        QueuePolicy policy = dispatcher.policy(acquire.groupId());
+        if (policy == null) {
+            acquire.result()
+                    .completeExceptionally(Refusal.of(
+                            ErrorReason.ERROR_REASON_GROUP_NOT_FOUND, "create the group first: it does not exist"));
+            return;
+        }
+        List<Chosen> chosen;
+        try {
+            if (!choices.containsKey(acquire.groupId())) {
+                choices.put(acquire.groupId(), look(acquire.groupId(), policy));
+            }
+            Choice choice = choices.get(acquire.groupId());
+            if (choice == null) {
+                open(acquire, policy);
+                return;
+            }
+            chosen = dispatcher.take(choice, policy, acquire);
+        } catch (Refusal e) { // bytes that cannot be read; the others may go on
+            acquire.result().completeExceptionally(e);
+            return;
+        }
+        if (chosen.isEmpty()) {
+            acquire.result().complete(List.of());
+            return;
+        }
+        long leaseMs = acquire.leaseMs() == 0 ? policy.leaseMs() : acquire.leaseMs();
+        propose(
+                QueueOperation.newBuilder()
+                        .setGroupId(acquire.groupId())
+                        .setAcquire(Choice.acquire(acquire.member(), leaseMs, chosen))
+                        .build(),
+                new Proposed(acquire, chosen, leaseMs));
+    }
+
+    private void open(Acquire acquire, QueuePolicy policy) {
+        List<Acquire> first = opening.get(acquire.groupId());
+        if (first == null) {
+            first = new ArrayList<>();
+            opening.put(acquire.groupId(), first);
+            propose(
+                    QueueOperation.newBuilder()
+                            .setGroupId(acquire.groupId())
+                            .setOpen(QueueOpen.newBuilder().setStartOffset(dispatcher.start(policy)))
+                            .build(),
+                    new Proposed(acquire, List.of(), 0));
+        }
+        first.add(acquire);
+    }
+
+    private @Nullable Choice look(long groupId, QueuePolicy policy) {
+        long wanted = 0;
+        for (QueueRequest request : requests) {
+            if (request instanceof Acquire acquire && acquire.groupId() == groupId) {
+                wanted += acquire.recordsMax();
+            }
+        }
+        return dispatcher.look(groupId, policy, (int) Math.min(wanted, policy.inFlightMax()), nowMs, endOfLog);
+    }
+
+    /**
+     * Answers, when the entry is applied or has failed.
+     *
+     * @return requests that can be decided about only now
+     */
+    List<QueueRequest> finish(@Nullable List<QueueResult> results, @Nullable Throwable failure) {
+        if (results == null || failure != null || results.size() != proposed.size()) {
+            fail(
+                    failure != null
+                            ? failure
+                            : new Refusal(
+                                    ErrorReason.ERROR_REASON_UNAVAILABLE,
+                                    WriteOutcome.WRITE_OUTCOME_UNKNOWN,
+                                    "the replica was replaced meanwhile: try again",
+                                    null,
+                                    Map.of()));
+            return List.of();
+        }
+        for (int i = 0; i < results.size(); i++) {
+            Proposed one = proposed.get(i);
+            if (one.request instanceof Change change) {
+                change.result().complete(results.get(i));
+            } else if (one.request instanceof Acquire acquire && !one.chosen.isEmpty()) {
+                acquire.result().complete(leased(one, results.get(i)));
+            }
+        }
+        List<QueueRequest> again = new ArrayList<>();
+        opening.values().forEach(again::addAll);
+        return again;
+    }
+
+    private void fail(Throwable why) {
+        proposed.forEach(one -> one.request.result().completeExceptionally(why));
+        opening.values().forEach(all -> all.forEach(one -> one.result().completeExceptionally(why)));
+    }
+
+    private static List<LeasedRecord> leased(Proposed acquire, QueueResult result) {
+        Map<Long, GrantedRange> granted = new HashMap<>();
+        for (GrantedRange range : result.getGrantedList()) {
+            for (long offset = range.getRange().getFrom();
+                    offset < range.getRange().getTo();
+                    offset++) {
+                granted.put(offset, range);
+            }
+        }
+        List<LeasedRecord> leased = new ArrayList<>();
+        for (Chosen one : acquire.chosen) {
+            GrantedRange range = granted.get(one.offset());
+            if (range != null) {
+                leased.add(new LeasedRecord(
+                        one.offset(),
+                        one.found().appendMs(),
+                        one.found().record(),
+                        result.getLeaseId(),
+                        acquire.leaseMs,
+                        range.getDelivered(),
+                        range.getFailed()));
+            }
+        }
+        return leased;
+    }
+}
