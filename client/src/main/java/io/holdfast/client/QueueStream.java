@@ -32,6 +32,7 @@ final class QueueStream {
     private static final int SETTLEMENTS_PER_REQUEST = 1000;
     private static final int REQUESTS_UNDER_WAY_MAX = 4;
     private static final long RECONNECT_MS = 100;
+    private static final long AGAIN_MS = 50;
     /** The server speaks every 5 s. */
     private static final long SILENCE_NANOS = TimeUnit.SECONDS.toNanos(12);
 
@@ -170,6 +171,12 @@ final class QueueStream {
         }
     }
 
+    private synchronized void sendLater() {
+        if (!closed && out != null) {
+            sendSettlements();
+        }
+    }
+
     private void take(int from, ReceiveResponse response) {
         synchronized (this) {
             if (from != generation || closed) {
@@ -192,18 +199,24 @@ final class QueueStream {
             if (part == null || part.size() != response.getResultsCount()) {
                 throw new IllegalStateException("the answer fits no request");
             }
+            boolean later = false;
             for (int i = 0; i < part.size(); i++) {
                 Waiting one = part.get(i);
                 ItemError error = response.getResults(i);
                 if (error.getReason() == ErrorReason.ERROR_REASON_UNSPECIFIED) {
                     completions.add(() -> one.result.complete(null));
                 } else if (HoldfastException.of(error).isPassing() && !closed) {
-                    waiting.add(one); // its partition has no leader right now
+                    waiting.add(one); // its partition has no leader right now, or too much to do
+                    later = true;
                 } else {
                     completions.add(() -> one.result.completeExceptionally(failure(one, error)));
                 }
             }
-            sendSettlements();
+            if (!later) {
+                sendSettlements();
+            } else if (!timer.isShutdown()) {
+                timer.schedule(this::sendLater, AGAIN_MS, TimeUnit.MILLISECONDS);
+            }
         }
         completions.forEach(Runnable::run);
     }

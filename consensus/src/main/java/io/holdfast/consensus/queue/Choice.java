@@ -24,7 +24,7 @@ final class Choice {
     /** Records of a keyed group that are looked at for one whose key is free. */
     private static final int LOOK_AHEAD_RECORDS = 20_000;
     /** More runs than this are not begun: new records wait until the oldest are settled. */
-    private static final int RUNS_MAX = 100_000;
+    private static final int RUNS_MAX = 50_000;
 
     private static final int DEAD_PENDING_MAX = 10_000;
     private static final HashFunction KEY_HASH = Hashing.murmur3_128();

@@ -15,6 +15,7 @@ import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.RedriveState;
 import io.holdfast.v1.Settlement;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -27,14 +28,18 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The leader's side of a partition's queue groups: gathers what members ask for, decides who gets what, and writes it to
- * the Raft log, one entry under way at a time, so that each decision knows the outcome of the one before. What arrives
- * meanwhile goes into the next entry together, so an entry's cost is shared by those who wait for it.
+ * the Raft log. One entry that leases is under way at a time, so that each decision knows the outcome of the one before.
+ * Settlements go beside it: they only ever touch what is leased, and decisions what is not. What arrives meanwhile goes
+ * into the next entry together, so an entry's cost is shared by those who wait for it.
  *
  * <p>Any thread; work is done on the executor, since it may read from disk.
  */
 public final class QueueLane {
     private static final int OPERATIONS_MAX = 1000;
+    private static final int CHANGES_UNDER_WAY_MAX = 2;
     private static final int EXPIRIES_MAX = 1000;
+    private static final int WAITING_MAX = 100_000;
+    private static final Duration RETRY_AFTER = Duration.ofMillis(100);
     /** While leases are out, the replicated clock is not further behind than this. */
     private static final long CLOCK_LAG_MS_MAX = 5_000;
 
@@ -47,8 +52,8 @@ public final class QueueLane {
     private final ReadyWaiters waiters;
     private final QueueViews views;
     private final DeadLetterSource deadLetters;
-    private final Deque<QueueRequest> waiting = new ArrayDeque<>();
-    private boolean underWay;
+    private final Pipe acquires = new Pipe(1);
+    private final Pipe changes = new Pipe(CHANGES_UNDER_WAY_MAX);
     /** Records come again, or die, as time goes by: tick. */
     private volatile boolean active;
 
@@ -89,7 +94,7 @@ public final class QueueLane {
         QueueRequest.Acquire acquire =
                 new QueueRequest.Acquire(groupId, member, recordsMax, bytesMax, leaseMs, new CompletableFuture<>());
         dispatcher.seen(groupId, member);
-        offer(acquire);
+        acquires.offer(acquire);
         return acquire.result();
     }
 
@@ -100,7 +105,7 @@ public final class QueueLane {
      */
     CompletableFuture<QueueResult> change(Function<QueueTable, @Nullable QueueOperation> operation) {
         QueueRequest.Change change = new QueueRequest.Change(operation, new CompletableFuture<>());
-        offer(change);
+        changes.offer(change);
         return change.result();
     }
 
@@ -152,13 +157,6 @@ public final class QueueLane {
         return deadLetters;
     }
 
-    private void offer(QueueRequest request) {
-        synchronized (this) {
-            waiting.add(request);
-        }
-        executor.execute(this::proposeWaiting);
-    }
-
     // ---- leadership
 
     /** This replica leads from now on. */
@@ -170,12 +168,8 @@ public final class QueueLane {
     /** It does not lead any more, or is closing. */
     public void follows(Refusal refusal) {
         active = false;
-        List<QueueRequest> given;
-        synchronized (this) {
-            given = new ArrayList<>(waiting);
-            waiting.clear();
-        }
-        given.forEach(request -> request.result().completeExceptionally(refusal));
+        acquires.refuseWaiting(refusal);
+        changes.refuseWaiting(refusal);
         waiters.fail(refusal);
         dispatcher.clear();
     }
@@ -210,17 +204,13 @@ public final class QueueLane {
         if (!overdue.isEmpty()) {
             expire(overdue);
         } else if (timed[0] && clock.lagMs() > CLOCK_LAG_MS_MAX) {
-            offer(new QueueRequest.Time(new CompletableFuture<>()));
+            changes.offer(new QueueRequest.Time(new CompletableFuture<>()));
         }
-        if (!timed[0] && deleted.isEmpty() && isIdle()) {
+        if (!timed[0] && deleted.isEmpty() && acquires.isIdle() && changes.isIdle()) {
             active = false;
             records.forget();
         }
         waiters.wake();
-    }
-
-    private synchronized boolean isIdle() {
-        return waiting.isEmpty() && !underWay;
     }
 
     private void expire(List<QueueState> states) {
@@ -258,63 +248,99 @@ public final class QueueLane {
         return QueueOperation.newBuilder().setGroupId(groupId);
     }
 
-    // ---- one entry at a time
+    // ---- entries
 
-    private void proposeWaiting() {
-        List<QueueRequest> requests;
-        synchronized (this) {
-            if (underWay || waiting.isEmpty()) {
+    /** Requests of one kind on their way into entries, few of which are under way at a time. */
+    private final class Pipe {
+        private final int entriesMax;
+        private final Deque<QueueRequest> waiting = new ArrayDeque<>();
+        private int entries;
+
+        Pipe(int entriesMax) {
+            this.entriesMax = entriesMax;
+        }
+
+        void offer(QueueRequest request) {
+            synchronized (this) {
+                if (waiting.size() >= WAITING_MAX) {
+                    request.result()
+                            .completeExceptionally(Refusal.later(
+                                    ErrorReason.ERROR_REASON_OVERLOADED,
+                                    "slow down: too many polls and settlements of this partition wait already",
+                                    RETRY_AFTER));
+                    return;
+                }
+                waiting.add(request);
+            }
+            executor.execute(this::proposeWaiting);
+        }
+
+        void refuseWaiting(Refusal refusal) {
+            List<QueueRequest> given;
+            synchronized (this) {
+                given = new ArrayList<>(waiting);
+                waiting.clear();
+            }
+            given.forEach(request -> request.result().completeExceptionally(refusal));
+        }
+
+        synchronized boolean isIdle() {
+            return waiting.isEmpty() && entries == 0;
+        }
+
+        private void proposeWaiting() {
+            List<QueueRequest> requests = new ArrayList<>();
+            synchronized (this) {
+                if (entries == entriesMax || waiting.isEmpty()) {
+                    return;
+                }
+                entries++;
+                while (!waiting.isEmpty() && requests.size() < OPERATIONS_MAX) {
+                    requests.add(waiting.remove());
+                }
+            }
+            try {
+                propose(requests);
+            } catch (RuntimeException e) {
+                requests.forEach(request -> request.result().completeExceptionally(e));
+                done(List.of());
+            }
+        }
+
+        private void propose(List<QueueRequest> requests) {
+            if (!partition.leads()) {
+                throw partition.notLeader();
+            }
+            long now = clock.nowMs();
+            QueueEntry entry = new QueueEntry(partition, dispatcher, requests, now);
+            entry.decide();
+            if (entry.isEmpty()) {
+                done(List.of());
                 return;
             }
-            underWay = true;
-            requests = new ArrayList<>();
-            while (!waiting.isEmpty() && requests.size() < OPERATIONS_MAX) {
-                requests.add(waiting.remove());
-            }
+            partition
+                    .propose(entry.command())
+                    .whenComplete((results, failure) ->
+                            // This may be the apply thread; the callers' answers are made on the executor.
+                            executor.execute(() -> {
+                                active = true;
+                                clock.written(now);
+                                done(entry.finish(results, failure));
+                                waiters.wake();
+                            }));
         }
-        try {
-            propose(requests);
-        } catch (RuntimeException e) {
-            requests.forEach(request -> request.result().completeExceptionally(e));
-            next();
-        }
-    }
 
-    private void next() {
-        synchronized (this) {
-            underWay = false;
-            if (waiting.isEmpty()) {
-                return;
+        /** @param again requests to be decided about first */
+        private void done(List<QueueRequest> again) {
+            synchronized (this) {
+                entries--;
+                again.forEach(waiting::addFirst);
+                if (waiting.isEmpty()) {
+                    return;
+                }
             }
+            executor.execute(this::proposeWaiting);
         }
-        executor.execute(this::proposeWaiting);
-    }
-
-    private void propose(List<QueueRequest> requests) {
-        if (!partition.leads()) {
-            throw partition.notLeader();
-        }
-        long now = clock.nowMs();
-        QueueEntry entry = new QueueEntry(partition, dispatcher, requests, now);
-        entry.decide();
-        if (entry.isEmpty()) {
-            next();
-            return;
-        }
-        partition
-                .propose(entry.command())
-                .whenComplete((results, failure) ->
-                        // This may be the apply thread; the callers' answers are made on the executor.
-                        executor.execute(() -> {
-                            active = true;
-                            clock.written(now);
-                            List<QueueRequest> again = entry.finish(results, failure);
-                            synchronized (this) {
-                                again.forEach(waiting::addFirst);
-                            }
-                            next();
-                            waiters.wake();
-                        }));
     }
 
     /**

@@ -12,7 +12,7 @@ import java.util.concurrent.CompletableFuture;
 
 /** Settlements of one member as operations: neighbours that say the same become one. */
 final class Settlements {
-    private static final int REASON_CHARACTERS_MAX = 500;
+    private static final int REASON_CHARACTERS_MAX = 200;
 
     private Settlements() {}
 

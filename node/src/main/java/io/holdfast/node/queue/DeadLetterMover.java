@@ -21,6 +21,7 @@ import io.holdfast.node.service.Appends;
 import io.holdfast.node.service.Forwarder;
 import io.holdfast.record.Compression;
 import io.holdfast.record.LogRecord;
+import io.holdfast.record.RecordBatch;
 import io.holdfast.record.RecordBatchBuilder;
 import io.holdfast.record.RecordHeader;
 import io.holdfast.v1.ErrorReason;
@@ -46,6 +47,7 @@ import org.slf4j.LoggerFactory;
 final class DeadLetterMover {
     private static final Logger LOG = LoggerFactory.getLogger(DeadLetterMover.class);
     private static final int LETTERS_MAX = 500;
+    private static final String HEADER_PREFIX = "holdfast-dlq-";
     private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
@@ -157,6 +159,9 @@ final class DeadLetterMover {
         long next = letters.get(0).dead().getNumber();
         for (DeadLetter letter : letters) {
             LogRecord record = record(letter, group, partition);
+            if (RecordBatch.HEADER_BYTES + RecordBatchBuilder.sizeInBytesMax(record) > bytesMax) {
+                record = withoutContent(record);
+            }
             if (builder.recordCount() > 0
                     && builder.sizeInBytes() + RecordBatchBuilder.sizeInBytesMax(record) > bytesMax) {
                 break;
@@ -194,7 +199,7 @@ final class DeadLetterMover {
         List<RecordHeader> headers = new ArrayList<>();
         if (content != null) {
             content.headers().stream()
-                    .filter(header -> !header.name().startsWith("holdfast-dlq-"))
+                    .filter(header -> !header.name().startsWith(HEADER_PREFIX))
                     .forEach(headers::add);
         }
         header(headers, "topic", group.getTopic());
@@ -221,7 +226,15 @@ final class DeadLetterMover {
         return new LogRecord(content.timestampMs(), content.key(), content.value(), headers);
     }
 
+    /** One that was as large as a record may be, and has no room for our headers. */
+    private static LogRecord withoutContent(LogRecord record) {
+        List<RecordHeader> headers = new ArrayList<>(record.headers());
+        headers.removeIf(header -> !header.name().startsWith(HEADER_PREFIX));
+        header(headers, "content", "too large to be copied: read it where it came from");
+        return new LogRecord(record.timestampMs(), null, null, headers);
+    }
+
     private static void header(List<RecordHeader> headers, String name, String value) {
-        headers.add(new RecordHeader("holdfast-dlq-" + name, value.getBytes(StandardCharsets.UTF_8)));
+        headers.add(new RecordHeader(HEADER_PREFIX + name, value.getBytes(StandardCharsets.UTF_8)));
     }
 }

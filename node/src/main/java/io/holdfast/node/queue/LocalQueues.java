@@ -39,6 +39,9 @@ import java.util.function.Function;
 
 /** Queue groups in the partitions that this node leads. Any thread; every failure is a {@link Refusal}. */
 final class LocalQueues {
+    /** Fewer are taken from one partition; an entry for less is not worth it. */
+    private static final int RECORDS_PER_SHARE_MIN = 4;
+
     private final ClusterState state;
     private final Appends appends;
     private final QueueMetrics metrics;
@@ -55,48 +58,82 @@ final class LocalQueues {
 
     // ---- acquire and await, over several partitions
 
-    /** Asks one partition after the other until one has something. */
+    /**
+     * Asks one partition after the other until one has something; or, for many records, all of them at once for a share
+     * each.
+     */
     CompletableFuture<AcquireResponse> acquire(AcquireRequest request) {
         GroupRow group = group(request.getGroupId());
+        int partitions = request.getPartitionsCount();
+        if (partitions > 1 && request.getMaxRecords() >= partitions * RECORDS_PER_SHARE_MIN) {
+            return acquireFromAll(request, group);
+        }
         CompletableFuture<AcquireResponse> result = new CompletableFuture<>();
-        acquire(request, group, turn.getAndIncrement(), 0, AcquireResponse.newBuilder(), result);
+        acquireFromFirst(request, group, turn.getAndIncrement(), 0, AcquireResponse.newBuilder(), result);
         return result;
     }
 
-    private void acquire(
+    private CompletableFuture<AcquireResponse> acquireFromAll(AcquireRequest request, GroupRow group) {
+        int partitions = request.getPartitionsCount();
+        List<CompletableFuture<AcquireResponse.Builder>> parts = new ArrayList<>();
+        for (int partition : request.getPartitionsList()) {
+            parts.add(acquireFrom(
+                    request,
+                    group,
+                    partition,
+                    request.getMaxRecords() / partitions,
+                    Math.max(1, request.getMaxBytes() / partitions)));
+        }
+        return CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).thenApply(ok -> {
+            AcquireResponse.Builder all = AcquireResponse.newBuilder();
+            parts.forEach(part -> all.mergeFrom(part.join().build()));
+            return all.build();
+        });
+    }
+
+    private void acquireFromFirst(
             AcquireRequest request,
             GroupRow group,
             int first,
             int asked,
-            AcquireResponse.Builder response,
+            AcquireResponse.Builder failures,
             CompletableFuture<AcquireResponse> result) {
         if (asked == request.getPartitionsCount()) {
-            result.complete(response.build());
+            result.complete(failures.build());
             return;
         }
         int partition = request.getPartitions(Math.floorMod(first + asked, request.getPartitionsCount()));
+        acquireFrom(request, group, partition, request.getMaxRecords(), request.getMaxBytes())
+                .thenAccept(part -> {
+                    if (part.getDeliveriesCount() > 0) {
+                        result.complete(part.build());
+                    } else {
+                        failures.addAllFailures(part.getFailuresList());
+                        acquireFromFirst(request, group, first, asked + 1, failures, result);
+                    }
+                });
+    }
+
+    /** Never fails; says why there is nothing. */
+    private CompletableFuture<AcquireResponse.Builder> acquireFrom(
+            AcquireRequest request, GroupRow group, int partition, int recordsMax, long bytesMax) {
         long started = System.nanoTime();
-        onLeader(
+        return onLeader(
                         group,
                         partition,
                         queues -> queues.acquire(
-                                group.getGroupId(),
-                                request.getMember(),
-                                request.getMaxRecords(),
-                                request.getMaxBytes(),
-                                request.getLeaseMs()))
-                .whenComplete((records, failure) -> {
+                                group.getGroupId(), request.getMember(), recordsMax, bytesMax, request.getLeaseMs()))
+                .handle((records, failure) -> {
+                    AcquireResponse.Builder part = AcquireResponse.newBuilder();
                     if (failure != null) {
-                        response.addFailures(PartitionFailure.newBuilder()
+                        part.addFailures(PartitionFailure.newBuilder()
                                 .setPartition(partition)
                                 .setError(Errors.item(failure)));
                     } else if (!records.isEmpty()) {
                         metrics.acquired(records.size(), System.nanoTime() - started);
-                        records.forEach(record -> response.addDeliveries(delivery(partition, record)));
-                        result.complete(response.build());
-                        return;
+                        records.forEach(record -> part.addDeliveries(delivery(partition, record)));
                     }
-                    acquire(request, group, first, asked + 1, response, result);
+                    return part;
                 });
     }
 

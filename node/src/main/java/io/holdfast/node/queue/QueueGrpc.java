@@ -22,8 +22,9 @@ import io.holdfast.v1.ReceiveResponse;
 import io.holdfast.v1.SettleRequest;
 import io.holdfast.v1.SettleResponse;
 import io.holdfast.v1.Settlement;
-import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
@@ -32,10 +33,14 @@ import java.util.function.BooleanSupplier;
 
 /** QueueService: checks requests, then asks the partitions' leaders. */
 public final class QueueGrpc extends QueueServiceGrpc.QueueServiceImplBase {
-    private static final int MEMBER_CHARACTERS_MAX = 200;
+    private static final int MEMBER_CHARACTERS_MAX = 100;
     private static final int RECORDS_MAX = 10_000;
     private static final int SETTLEMENTS_MAX = 10_000;
-    private static final long BYTES_DEFAULT = 4 << 20;
+    /** With a record more it is still below what stock gRPC clients take. */
+    private static final long BYTES_DEFAULT = 2 << 20;
+
+    private static final long BYTES_MAX = 4 << 20;
+    private static final long WAIT_MS_MAX = 3_600_000;
     private static final long RETRY_DELAY_MS_MAX = 30 * 24 * 3_600_000L;
     /** Answers leave a little before the caller gives up. */
     private static final long EARLY_MS = 20;
@@ -68,10 +73,9 @@ public final class QueueGrpc extends QueueServiceGrpc.QueueServiceImplBase {
         call.setOnCancelHandler(() -> {}); // looked at below
         Replies.send(to, executor, () -> {
             check(request);
-            long waitNanos = TimeUnit.SECONDS.toNanos(request.getWait().getSeconds())
-                    + request.getWait().getNanos();
+            long waitNanos = TimeUnit.MILLISECONDS.toNanos(GroupConfigs.millis(request.getWait()));
             long latest = deadline() - TimeUnit.MILLISECONDS.toNanos(EARLY_MS);
-            long until = Math.min(System.nanoTime() + Math.max(0, waitNanos), latest);
+            long until = Math.min(System.nanoTime() + waitNanos, latest);
             return groups.getOrCreate(request.getTopic(), request.getGroup())
                     .thenCompose(group -> poll(request, group, until, call::isCancelled));
         });
@@ -89,8 +93,7 @@ public final class QueueGrpc extends QueueServiceGrpc.QueueServiceImplBase {
                 .setGroupId(group.getGroupId())
                 .setMember(request.getMember())
                 .setMaxRecords(Math.max(1, request.getMaxRecords()))
-                .setMaxBytes(
-                        request.getMaxBytes() == 0 ? BYTES_DEFAULT : Math.min(request.getMaxBytes(), BYTES_DEFAULT))
+                .setMaxBytes(request.getMaxBytes() == 0 ? BYTES_DEFAULT : Math.min(request.getMaxBytes(), BYTES_MAX))
                 .setLeaseMs(GroupConfigs.millis(request.getLease()))
                 .build();
         return router.poll(acquire, group, partitions(request, group), until, gone)
@@ -109,7 +112,7 @@ public final class QueueGrpc extends QueueServiceGrpc.QueueServiceImplBase {
 
     private List<Integer> partitions(PollRequest request, GroupRow group) {
         TopicRow topic = state.topic(group.getTopic());
-        List<Integer> partitions = new ArrayList<>();
+        Set<Integer> partitions = new LinkedHashSet<>();
         if (request.getPartitionsCount() == 0) {
             for (int p = 0; p < topic.getAssignmentsCount(); p++) {
                 partitions.add(p);
@@ -119,7 +122,7 @@ public final class QueueGrpc extends QueueServiceGrpc.QueueServiceImplBase {
             state.group(group.getTopic(), p);
             partitions.add(p);
         }
-        return partitions;
+        return List.copyOf(partitions);
     }
 
     static void check(PollRequest request) {
@@ -131,6 +134,9 @@ public final class QueueGrpc extends QueueServiceGrpc.QueueServiceImplBase {
         }
         if (request.getMaxBytes() < 0) {
             throw GroupConfigs.invalid("ask for fewer bytes");
+        }
+        if (request.hasWait()) {
+            GroupConfigs.checked("wait", request.getWait(), 0, WAIT_MS_MAX);
         }
         if (request.hasLease()) {
             GroupConfigs.checked("lease", request.getLease(), GroupConfigs.LEASE_MS_MIN, GroupConfigs.LEASE_MS_MAX);

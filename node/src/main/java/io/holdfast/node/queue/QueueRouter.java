@@ -29,6 +29,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -42,6 +43,8 @@ final class QueueRouter {
     private static final long AWAIT_MS_MAX = 10_000;
 
     private static final long ACQUIRE_TIMEOUT_MS = 10_000;
+    /** Records per partition from which on all are asked at once. */
+    private static final int RECORDS_PER_SHARE_MIN = 4;
 
     private final ClusterState state;
     private final LocalQueues local;
@@ -91,8 +94,49 @@ final class QueueRouter {
         public void run() {
             Map<Integer, List<Integer>> byLeader = byLeader();
             List<Integer> nodes = new ArrayList<>(byLeader.keySet());
-            Collections.shuffle(nodes);
-            acquire(byLeader, nodes, 0, new ArrayList<>(), 0);
+            if (nodes.size() > 1 && request.getMaxRecords() >= partitions.size() * RECORDS_PER_SHARE_MIN) {
+                acquireFromAll(byLeader);
+            } else {
+                Collections.shuffle(nodes);
+                acquire(byLeader, nodes, 0, new ArrayList<>(), 0);
+            }
+        }
+
+        /** Many records are wanted: each leader gives a share, all at once. */
+        private void acquireFromAll(Map<Integer, List<Integer>> byLeader) {
+            List<Delivery> deliveries = Collections.synchronizedList(new ArrayList<>());
+            List<PartitionFailure> failures = Collections.synchronizedList(new ArrayList<>());
+            AtomicInteger answered = new AtomicInteger();
+            List<CompletableFuture<?>> parts = new ArrayList<>();
+            byLeader.forEach((node, led) -> {
+                AcquireRequest part = request.toBuilder()
+                        .clearPartitions()
+                        .addAllPartitions(led)
+                        .setMaxRecords((int) ((long) request.getMaxRecords() * led.size() / partitions.size()))
+                        .setMaxBytes(Math.max(1, request.getMaxBytes() * led.size() / partitions.size()))
+                        .build();
+                parts.add(acquireAt(node, part).handle((response, failure) -> {
+                    if (failure != null) {
+                        failures.add(PartitionFailure.newBuilder()
+                                .setError(Errors.item(failure))
+                                .build());
+                    } else {
+                        deliveries.addAll(response.getDeliveriesList());
+                        failures.addAll(response.getFailuresList());
+                        answered.addAndGet(response.getFailuresCount() < led.size() ? 1 : 0);
+                    }
+                    return null;
+                }));
+            });
+            CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).thenRun(() -> {
+                if (!deliveries.isEmpty()) {
+                    result.complete(List.copyOf(deliveries));
+                } else if (gone.getAsBoolean()) {
+                    result.complete(List.of());
+                } else {
+                    nothing(byLeader, failures, answered.get());
+                }
+            });
         }
 
         private Map<Integer, List<Integer>> byLeader() {
