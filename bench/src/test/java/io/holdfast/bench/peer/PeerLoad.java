@@ -7,6 +7,7 @@ import io.holdfast.bench.LoadResult;
 import io.holdfast.bench.LoadShape;
 import io.holdfast.bench.ProcessCosts;
 import io.holdfast.bench.ProduceLoad;
+import io.holdfast.bench.QueueTarget;
 import io.holdfast.bench.Target;
 import io.holdfast.client.HoldfastClient;
 import java.nio.file.Files;
@@ -18,10 +19,13 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Runs one load on Holdfast or on Kafka and writes its JSON: what bench/compare.sh calls. Arguments are KEY=VALUE:
+ * Runs one load on Holdfast, Kafka or RabbitMQ and writes its JSON: what bench/compare.sh and bench/queues.sh call. Arguments are KEY=VALUE:
  * system, servers, pids, load, topic, partitions, size, rate, window, batch, linger, warm, seconds, flush, out.
  */
 final class PeerLoad {
+    /** Of a queue's consumer. */
+    private static final int PREFETCH = 1000;
+
     private PeerLoad() {}
 
     public static void main(String[] arguments) throws Exception {
@@ -49,6 +53,16 @@ final class PeerLoad {
                     new KafkaTarget(given.get("servers"), flush ? Map.of("flush.messages", "1") : Map.of())) {
                 result = run(given.get("load"), shape, target, costs);
             }
+        } else if (given.get("system").equals("rabbitmq")) {
+            try (Target target = new RabbitTarget(given.get("servers"), shape.partitions(), PREFETCH)) {
+                result = run(given.get("load"), shape, target, costs);
+            }
+        } else if (given.get("load").equals("queue")) {
+            try (HoldfastClient client =
+                            HoldfastClient.connect(List.of(given.get("servers").split(",")));
+                    Target target = new QueueTarget(client, PREFETCH)) {
+                result = run("e2e", shape, target, costs);
+            }
         } else {
             List<String> addresses = List.of(given.get("servers").split(","));
             try (HoldfastClient client = HoldfastClient.connect(addresses);
@@ -66,7 +80,7 @@ final class PeerLoad {
         return switch (load) {
             case "produce" -> new ProduceLoad(shape).run(target, costs, interval -> {});
             case "consume" -> new ConsumeLoad(shape).run(target, costs, interval -> {});
-            case "e2e" -> new EndToEndLoad(shape).run(target, costs, interval -> {});
+            case "e2e", "queue" -> new EndToEndLoad(shape).run(target, costs, interval -> {});
             default -> throw new IllegalArgumentException("load must be produce, consume or e2e, not " + load);
         };
     }

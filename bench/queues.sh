@@ -1,0 +1,111 @@
+#!/bin/sh
+# Queue groups beside RabbitMQ's quorum queues, three nodes each on this machine, the same loads by the same loop:
+# publish with confirmation, lease, acknowledge each record. Both flush to disk on a majority before they confirm.
+#
+#   bench/queues.sh                 one round, about 8 minutes; writes docs/performance-queues.md
+#
+# Needs rabbitmq-server on the PATH (Debian: apt-get install rabbitmq-server). RabbitMQ puts its nodes under
+# BENCH_WORK/rabbitmq and listens on loopback.
+#
+# Also: ROUNDS (1), SECONDS_EACH (15), WARM_SECONDS (30), OUT, SYSTEMS.
+. "$(dirname "$0")/lib.sh"
+rounds=${ROUNDS:-1}
+seconds=${SECONDS_EACH:-15}
+warm=${WARM_SECONDS:-30}
+out=${OUT:-$root/docs/performance-queues.md}
+results=$work/queue-results
+rabbit=$work/rabbitmq
+export HOME="$rabbit/home" ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT=21569
+# Debian's command changes user; the one behind it does not.
+bin=$(dirname "$(readlink -f /usr/lib/rabbitmq/bin/rabbitmq-server 2> /dev/null || command -v rabbitmq-server)")
+system=none
+
+cleanup() { [ "$system" = none ] || "down_$system"; }
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+rabbit_env() {
+  export RABBITMQ_NODENAME="hf$1@localhost" RABBITMQ_NODE_PORT=2156$1 RABBITMQ_DIST_PORT=2157$1 \
+    RABBITMQ_MNESIA_BASE="$rabbit/node$1/db" RABBITMQ_LOG_BASE="$rabbit/node$1/log" RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 \
+    RABBITMQ_CONFIG_FILE="$rabbit/rabbit" RABBITMQ_ENABLED_PLUGINS_FILE="$rabbit/plugins" \
+    RABBITMQ_GENERATED_CONFIG_DIR="$rabbit/node$1/generated" RABBITMQ_CONF_ENV_FILE="$rabbit/none" \
+    RABBITMQ_ADVANCED_CONFIG_FILE="$rabbit/advanced.config" RABBITMQ_PID_FILE="$rabbit/node$1/pid" \
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1}"
+}
+
+up_rabbitmq() {
+  rm -rf "$rabbit"
+  mkdir -p "$HOME"
+  echo holdfastbench > "$HOME/.erlang.cookie"
+  chmod 400 "$HOME/.erlang.cookie"
+  echo '[].' | tee "$rabbit/plugins" > "$rabbit/advanced.config"
+  {
+    echo 'cluster_formation.peer_discovery_backend = classic_config'
+    for i in 1 2 3; do echo "cluster_formation.classic_config.nodes.$i = hf$i@localhost"; done
+    echo 'disk_free_limit.absolute = 1GB'
+    echo 'log.file.level = warning'
+  } > "$rabbit/rabbit.conf"
+  for i in 1 2 3; do
+    mkdir -p "$rabbit/node$i"
+    (rabbit_env $i; exec "$bin/rabbitmq-server" > "$rabbit/node$i.log" 2>&1 < /dev/null) &
+  done
+  for i in 1 2 3; do
+    (
+      rabbit_env $i
+      for attempt in $(seq 60); do
+        timeout 60 "$bin/rabbitmqctl" -q await_startup > "$rabbit/await.log" 2>&1 && exit 0
+        sleep 1
+      done
+      cat "$rabbit/await.log" "$rabbit/node$i.log" >&2
+      exit 1
+    )
+  done
+  sleep 5
+  pids=$(cat "$rabbit"/node?/pid | paste -sd, -)
+  servers=127.0.0.1:21561,127.0.0.1:21562,127.0.0.1:21563
+}
+
+down_rabbitmq() {
+  for i in 1 2 3; do kill "$(cat "$rabbit/node$i/pid")" 2> /dev/null || true; done
+  sleep 5
+  for i in 1 2 3; do kill -9 "$(cat "$rabbit/node$i/pid")" 2> /dev/null || true; done
+  epmd -port $ERL_EPMD_PORT -kill > /dev/null 2>&1 || true
+  rm -rf "$rabbit"/node?
+}
+
+up_holdfast() {
+  rm -rf "$work/holdfast"
+  "$root/holdfast" up --dir "$work/holdfast" --port 21400 > "$work/up.log" 2>&1
+  pids=$(sed -n 's/.*process \([0-9]*\),.*/\1/p' "$work/up.log" | paste -sd, -)
+  servers=127.0.0.1:21400,127.0.0.1:21410,127.0.0.1:21420
+}
+
+down_holdfast() {
+  "$root/holdfast" down --dir "$work/holdfast" > /dev/null 2>&1 || true
+  rm -rf "$work/holdfast"
+}
+
+load() {
+  name=$1
+  shift
+  echo "$(date +%H:%M:%S) $system $name" >&2
+  "$java" -Xmx1g -XX:+UseG1GC -cp "$classpath" io.holdfast.bench.peer.PeerLoad system=$system servers=$servers \
+    pids="$pids" seconds="$seconds" load=queue out="$results/$name-$system-$round.json" "$@" > "$work/load.log" 2>&1 ||
+    { cat "$work/load.log" >&2; exit 1; }
+}
+
+build
+mkdir -p "$results"
+for round in $(seq "$rounds"); do
+  for system in ${SYSTEMS:-holdfast rabbitmq}; do
+    "up_$system"
+    load warm topic=warm partitions=4 window=1048576 warm=0 seconds="$warm"
+    load one topic=one-$round window=1048576 warm=5
+    load sixteen topic=sixteen-$round partitions=16 window=4194304 warm=5
+    load latency topic=latency-$round rate=1000 warm=10
+    "down_$system"
+    system=none
+  done
+done
+"$java" -cp "$classpath" io.holdfast.bench.peer.QueueTable "$results" "$rounds" > "$out"
+cat "$out"
