@@ -9,6 +9,7 @@ import io.holdfast.v1.ReplicaStatus;
 import io.holdfast.v1.Route;
 import io.holdfast.v1.Start;
 import io.holdfast.v1.Topic;
+import io.holdfast.v1.TopicConfig;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,7 +23,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "topic",
         mixinStandardHelpOptions = true,
-        description = "Creates, lists, describes, trims and deletes topics.")
+        description = "Creates, lists, describes, changes, trims and deletes topics.")
 final class TopicCommand implements Runnable {
     @CommandLine.Spec
     CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
@@ -47,12 +48,33 @@ final class TopicCommand implements Runnable {
                             names = {"-r", "--replicas"},
                             defaultValue = "0",
                             description = "Copies of each partition. Default: 3, or 1 on a single node.")
-                    int replicas) {
+                    int replicas,
+            @Mixin RetentionOptions retention) {
+        TopicConfig config = retention.applyTo(TopicConfig.newBuilder()
+                .setPartitions(partitions)
+                .setReplicas(replicas)
+                .build());
         try (HoldfastClient client = connect.connect()) {
-            Topic created = client.admin().createTopic(topic, partitions, replicas);
+            Topic created = client.admin().createTopic(topic, config);
             System.out.println(
                     "created " + created.getName() + ": " + created.getConfig().getPartitions() + " partitions, "
-                            + created.getConfig().getReplicas() + " replicas");
+                            + created.getConfig().getReplicas() + " replicas"
+                            + RetentionOptions.text(created.getConfig()));
+        }
+        return 0;
+    }
+
+    @Command(
+            mixinStandardHelpOptions = true,
+            description = "Changes what a topic keeps and for how long; what is not given stays as it is.")
+    int update(
+            @Mixin ConnectOptions connect,
+            @Parameters(paramLabel = "TOPIC") String topic,
+            @Mixin RetentionOptions retention) {
+        try (HoldfastClient client = connect.connect()) {
+            TopicConfig before = client.admin().getTopic(topic).getConfig();
+            Topic updated = client.admin().updateTopic(topic, retention.applyTo(before));
+            System.out.println(topic + RetentionOptions.text(updated.getConfig()));
         }
         return 0;
     }
@@ -97,7 +119,8 @@ final class TopicCommand implements Runnable {
             List<Long> ends = admin.lookupOffsets(
                     name, partitions, Start.newBuilder().setLatest(true).build());
             System.out.println(name + ": " + partitions + " partitions, "
-                    + topic.getConfig().getReplicas() + " replicas, id " + topic.getTopicId());
+                    + topic.getConfig().getReplicas() + " replicas, id " + topic.getTopicId()
+                    + RetentionOptions.text(topic.getConfig()));
             Table table = new Table("PARTITION", "LEADER", "REPLICAS", "START", "END", "BYTES");
             for (Route route : routes.getRoutesList()) {
                 int p = route.getPartition().getPartition();

@@ -27,6 +27,7 @@ import io.holdfast.v1.TopicConfig;
 import io.holdfast.v1.TopicPartition;
 import io.holdfast.v1.TopicServiceGrpc;
 import io.holdfast.v1.TrimTopicRequest;
+import io.holdfast.v1.UpdateTopicRequest;
 import io.holdfast.v1.WriteOutcome;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -56,14 +57,33 @@ public final class Admin {
      * @param replicas 0 for 3, or for 1 on a single node
      */
     public Topic createTopic(String name, int partitions, int replicas) {
-        CreateTopicRequest request = CreateTopicRequest.newBuilder()
-                .setName(name)
-                .setConfig(TopicConfig.newBuilder().setPartitions(partitions).setReplicas(replicas))
-                .build();
+        return createTopic(
+                name,
+                TopicConfig.newBuilder()
+                        .setPartitions(partitions)
+                        .setReplicas(replicas)
+                        .build());
+    }
+
+    /** @param config what is not set takes its default */
+    public Topic createTopic(String name, TopicConfig config) {
+        CreateTopicRequest request =
+                CreateTopicRequest.newBuilder().setName(name).setConfig(config).build();
         return call(
                         false,
                         channel ->
                                 timed(TopicServiceGrpc.newBlockingStub(channel)).createTopic(request))
+                .getTopic();
+    }
+
+    /** Replaces what a topic keeps and for how long; partitions and replicas as they are, or 0. */
+    public Topic updateTopic(String name, TopicConfig config) {
+        UpdateTopicRequest request =
+                UpdateTopicRequest.newBuilder().setName(name).setConfig(config).build();
+        return call(
+                        true,
+                        channel ->
+                                timed(TopicServiceGrpc.newBlockingStub(channel)).updateTopic(request))
                 .getTopic();
     }
 

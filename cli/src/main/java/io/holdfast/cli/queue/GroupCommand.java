@@ -1,6 +1,7 @@
 package io.holdfast.cli.queue;
 
 import io.holdfast.cli.ConnectOptions;
+import io.holdfast.cli.Durations;
 import io.holdfast.cli.Positions;
 import io.holdfast.cli.Table;
 import io.holdfast.client.HoldfastClient;
@@ -89,9 +90,9 @@ public final class GroupCommand implements Runnable {
         QueueConfig config = group.getConfig();
         System.out.println("group " + group.getName() + " of " + group.getTopic() + ": "
                 + config.getOrder().name().substring("QUEUE_ORDER_".length()).toLowerCase(Locale.ROOT) + ", lease "
-                + GroupOptions.text(config.getLease()) + ", dead after " + config.getFailuresMax() + " failures"
+                + Durations.text(config.getLease()) + ", dead after " + config.getFailuresMax() + " failures"
                 + (config.getDiscardDead() ? ", then discarded" : "") + ", retry after "
-                + GroupOptions.text(config.getRetryDelay()) + " to " + GroupOptions.text(config.getRetryDelayMax())
+                + Durations.text(config.getRetryDelay()) + " to " + Durations.text(config.getRetryDelayMax())
                 + (config.getPaused() ? ", PAUSED" : ""));
     }
 
@@ -115,7 +116,7 @@ public final class GroupCommand implements Runnable {
                                 .name()
                                 .substring("QUEUE_ORDER_".length())
                                 .toLowerCase(Locale.ROOT),
-                        GroupOptions.text(config.getLease()),
+                        Durations.text(config.getLease()),
                         config.getFailuresMax(),
                         config.getPaused() ? "yes" : "");
             }
@@ -157,7 +158,7 @@ public final class GroupCommand implements Runnable {
                                 + (partition.getDeadPending() == 0
                                         ? ""
                                         : " (" + partition.getDeadPending() + " on their way)"),
-                        partition.hasOldestAge() ? GroupOptions.text(partition.getOldestAge()) : "");
+                        partition.hasOldestAge() ? Durations.text(partition.getOldestAge()) : "");
                 partition
                         .getMembersList()
                         .forEach(member ->

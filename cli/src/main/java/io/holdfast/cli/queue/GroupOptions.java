@@ -1,16 +1,14 @@
 package io.holdfast.cli.queue;
 
+import io.holdfast.cli.Durations;
 import io.holdfast.cli.Positions;
 import io.holdfast.client.Position;
-import io.holdfast.node.config.Units;
 import io.holdfast.v1.QueueConfig;
 import io.holdfast.v1.QueueOrder;
 import java.time.Duration;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.TypeConversionException;
 
 /** What a group may be set to; what is not given stays as it is. */
 final class GroupOptions {
@@ -19,18 +17,6 @@ final class GroupOptions {
         keyed,
         keyed_skip_failed,
         exclusive
-    }
-
-    /** Reads 200ms, 10s, 5m, 24h. */
-    static final class Durations implements ITypeConverter<Duration> {
-        @Override
-        public Duration convert(String text) {
-            try {
-                return Units.duration(text);
-            } catch (IllegalArgumentException e) {
-                throw new TypeConversionException(e.getMessage());
-            }
-        }
     }
 
     @Option(
@@ -99,16 +85,16 @@ final class GroupOptions {
             config.setStart(from.start());
         }
         if (lease != null) {
-            config.setLease(duration(lease));
+            config.setLease(Durations.of(lease));
         }
         if (failuresMax != null) {
             config.setFailuresMax(failuresMax);
         }
         if (retryDelay != null) {
-            config.setRetryDelay(duration(retryDelay));
+            config.setRetryDelay(Durations.of(retryDelay));
         }
         if (retryDelayMax != null) {
-            config.setRetryDelayMax(duration(retryDelayMax));
+            config.setRetryDelayMax(Durations.of(retryDelayMax));
         }
         if (inFlightMax != null) {
             config.setInFlightMax(inFlightMax);
@@ -123,19 +109,5 @@ final class GroupOptions {
             config.setDiscardDead(discardDead);
         }
         return config.build();
-    }
-
-    static com.google.protobuf.Duration duration(Duration duration) {
-        return com.google.protobuf.Duration.newBuilder()
-                .setSeconds(duration.getSeconds())
-                .setNanos(duration.getNano())
-                .build();
-    }
-
-    static String text(com.google.protobuf.Duration duration) {
-        return Duration.ofSeconds(duration.getSeconds(), duration.getNanos() / 1_000_000 * 1_000_000L)
-                .toString()
-                .substring(2)
-                .toLowerCase(Locale.ROOT);
     }
 }

@@ -132,6 +132,12 @@ public record MetadataImage(
         return new MetadataImage(index, nodes, changed, namedProducers, groups, nextProducerId, topic.getTopicId() + 1);
     }
 
+    MetadataImage withChangedTopic(long index, TopicRow topic) {
+        NavigableMap<String, TopicRow> changed = new TreeMap<>(topics);
+        changed.put(topic.getName(), topic);
+        return new MetadataImage(index, nodes, changed, namedProducers, groups, nextProducerId, nextTopicId);
+    }
+
     MetadataImage withoutTopic(long index, String name) {
         NavigableMap<String, TopicRow> changed = new TreeMap<>(topics);
         changed.remove(name);

@@ -20,9 +20,12 @@ import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.internal.v1.PartitionAssignment;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.internal.v1.UpdateGroupCommand;
+import io.holdfast.internal.v1.UpdateTopicCommand;
 import io.holdfast.storage.state.StateTables;
 import io.holdfast.storage.state.StateTables.Table;
 import io.holdfast.storage.state.StateTables.Update;
+import io.holdfast.v1.SettledRetention;
+import io.holdfast.v1.TopicConfig;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -115,6 +118,7 @@ final class MetadataMachine extends GroupMachine {
             }
             case OPEN_NAMED_PRODUCER ->
                 openProducer(frame.index(), command.getOpenNamedProducer().getName(), reply);
+            case UPDATE_TOPIC -> updateTopic(frame.index(), command.getUpdateTopic(), reply);
             case CREATE_GROUP -> createGroup(frame.index(), command.getCreateGroup(), reply);
             case UPDATE_GROUP -> updateGroup(frame.index(), command.getUpdateGroup(), reply);
             case DELETE_GROUP -> deleteGroup(frame.index(), command.getDeleteGroup(), reply);
@@ -138,12 +142,34 @@ final class MetadataMachine extends GroupMachine {
                 .setTopicId(image.nextTopicId())
                 .setReplicas(command.getCreateTopic().getReplicas())
                 .setDeadLettersOf(command.getCreateTopic().getDeadLettersOf())
+                .setConfig(command.getCreateTopic().getConfig())
                 .addAllAssignments(command.getCreateTopic().getAssignmentsList().stream()
                         .map(this::withFounders)
                         .toList())
                 .build();
         reply.setTopic(topic);
         return image.withTopic(index, topic);
+    }
+
+    private MetadataImage updateTopic(long index, UpdateTopicCommand command, MetadataReply.Builder reply) {
+        TopicRow existing = image.topic(command.getName());
+        if (existing == null) {
+            reply.setResult(MetadataResult.METADATA_RESULT_TOPIC_NOT_FOUND);
+            return image;
+        }
+        if (isWorkQueue(command.getConfig())
+                && image.groups().of(command.getName()).size() > 1) {
+            reply.setResult(MetadataResult.METADATA_RESULT_INVALID)
+                    .setMessage("delete all groups of '" + command.getName() + "' but one: a work queue has no more");
+            return image;
+        }
+        TopicRow topic = existing.toBuilder().setConfig(command.getConfig()).build();
+        reply.setTopic(topic);
+        return image.withChangedTopic(index, topic);
+    }
+
+    private static boolean isWorkQueue(TopicConfig config) {
+        return config.getSettled() == SettledRetention.SETTLED_RETENTION_WORK_QUEUE;
     }
 
     private PartitionAssignment withFounders(PartitionAssignment assignment) {
@@ -187,6 +213,13 @@ final class MetadataMachine extends GroupMachine {
         }
         if (existing != null) {
             reply.setResult(MetadataResult.METADATA_RESULT_GROUP_EXISTS).setGroup(existing);
+            return image;
+        }
+        if (isWorkQueue(topic.getConfig())
+                && !image.groups().of(command.getTopic()).isEmpty()) {
+            reply.setResult(MetadataResult.METADATA_RESULT_INVALID)
+                    .setMessage("use the group that '" + command.getTopic()
+                            + "' has: a work queue has no more than one, since settled records go");
             return image;
         }
         GroupRow group = GroupRow.newBuilder()

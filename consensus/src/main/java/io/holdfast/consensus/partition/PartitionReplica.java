@@ -20,8 +20,10 @@ import io.holdfast.internal.v1.TrimCommand;
 import io.holdfast.storage.log.DamagedLogException;
 import io.holdfast.storage.log.LogSlice;
 import io.holdfast.storage.log.OffsetOutOfRangeException;
+import io.holdfast.storage.log.PartitionLog;
 import io.holdfast.v1.ErrorReason;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -41,6 +43,8 @@ import org.jspecify.annotations.Nullable;
  * asks through the {@link Waker}; appends wait for it in the queue.
  */
 public final class PartitionReplica {
+    private static final Duration FULL_RETRY_AFTER = Duration.ofSeconds(1);
+
     private final RaftGroupHandle group;
     private final IntFunction<String> addressOf;
     private final LongSupplier clockMs;
@@ -62,6 +66,7 @@ public final class PartitionReplica {
     /** Since the replica was opened a leader has been known. */
     private volatile boolean settled;
 
+    private volatile boolean full;
     private volatile long usedNanos = System.nanoTime();
     private volatile long bytesWrittenBefore;
     private volatile long flushesBefore;
@@ -274,6 +279,12 @@ public final class PartitionReplica {
      */
     public CompletableFuture<AppendResult> append(BatchAppend batch) {
         usedNanos = System.nanoTime();
+        if (full) {
+            return CompletableFuture.failedFuture(Refusal.later(
+                    ErrorReason.ERROR_REASON_TOPIC_FULL,
+                    "consume records, or let the topic keep more: the partition has as many bytes as it may",
+                    FULL_RETRY_AFTER));
+        }
         if (group.isLeader()) {
             return appends.offer(batch);
         }
@@ -295,6 +306,11 @@ public final class PartitionReplica {
     public CompletableFuture<Void> awake() {
         usedNanos = System.nanoTime();
         return isOpen() && settled ? CompletableFuture.completedFuture(null) : waker.wake(this);
+    }
+
+    /** Whether new records are refused, since the topic may keep no more. */
+    public void setFull(boolean isFull) {
+        full = isFull;
     }
 
     /** Makes the log start at this offset; completes with where it starts now. */
@@ -460,14 +476,32 @@ public final class PartitionReplica {
 
     /** Offset of the first record appended at or after this time, or the high watermark. */
     public long offsetAt(long timeMs) {
+        return ofLog(log -> log.offsetAt(timeMs), log -> log.offsetAt(timeMs));
+    }
+
+    /** Where the log would start if it had at most so many bytes; see {@link PartitionLog#offsetKeeping}. */
+    public long offsetKeeping(long bytesMax) {
+        return ofLog(log -> log.offsetKeeping(bytesMax), log -> log.offsetKeeping(bytesMax));
+    }
+
+    /** Bytes of the batches that are kept. */
+    public long bytesKept() {
+        return ofLog(PartitionLog::bytesKept, RestingLog::bytesKept);
+    }
+
+    private interface Question<L> {
+        long of(L log) throws IOException;
+    }
+
+    private long ofLog(Question<PartitionLog> whenOpen, Question<RestingLog> whenAtRest) {
         PartitionMachine open = machine;
         RestingLog atRest = restingLog;
         try {
             if (open != null) {
-                return open.log().offsetAt(timeMs);
+                return whenOpen.of(open.log());
             }
             if (atRest != null) {
-                return atRest.offsetAt(timeMs);
+                return whenAtRest.of(atRest);
             }
             throw new IOException("it is being opened");
         } catch (IOException e) {

@@ -65,6 +65,14 @@ final class RestingLog implements Closeable {
         return startOffset() == nextOffset() ? nextOffset() : open().offsetAt(timeMs);
     }
 
+    long offsetKeeping(long bytesMax) throws IOException {
+        return startOffset() == nextOffset() ? nextOffset() : open().offsetKeeping(bytesMax);
+    }
+
+    long bytesKept() throws IOException {
+        return startOffset() == nextOffset() ? 0 : open().bytesKept();
+    }
+
     /** Where a queue group stands; null if it has not begun here. */
     @Nullable
     QueueRow queue(long groupId) throws IOException {

@@ -44,6 +44,19 @@ public final class QueueViews {
         return view.build();
     }
 
+    /** First offset that a group has not settled for good. */
+    public long floor(long groupId) {
+        Long floor = partition.ask(table -> {
+            QueueState state = table.state(groupId);
+            return state == null ? null : state.floor();
+        });
+        if (floor != null) {
+            return floor;
+        }
+        QueuePolicy policy = dispatcher.policy(groupId);
+        return policy == null ? partition.startOffset() : dispatcher.start(policy);
+    }
+
     /** Where a record is for a group, why, and what will happen next. */
     public ExplainRecordResponse explain(long groupId, long offset) {
         long now = clock.nowMs();

@@ -5,12 +5,15 @@ import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.internal.v1.CreateTopicCommand;
 import io.holdfast.internal.v1.PartitionAssignment;
 import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.SettledRetention;
+import io.holdfast.v1.TopicConfig;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 
 /** Turns a wish for a topic into the command that creates it, or says what is wrong with it. */
 public final class TopicPlan {
+    private static final long RETAIN_SECONDS_MAX = 1000L * 366 * 86_400;
     private static final Pattern NAME = Pattern.compile("[a-zA-Z0-9._-]{1,249}");
     private static final int REPLICAS_DEFAULT = 3;
 
@@ -55,6 +58,25 @@ public final class TopicPlan {
         } catch (IllegalArgumentException e) {
             throw invalid(String.valueOf(e.getMessage()));
         }
+    }
+
+    /** Checks what a topic keeps and for how long; partitions and replicas are left out. */
+    public static TopicConfig retention(TopicConfig config) {
+        if (config.hasRetainFor()
+                && (config.getRetainFor().getSeconds() < 1
+                        || config.getRetainFor().getSeconds() > RETAIN_SECONDS_MAX)) {
+            throw invalid("keep records for 1 s to 1,000 years");
+        }
+        if (config.getRetainBytes() < 0) {
+            throw invalid("keep fewer bytes");
+        }
+        if (config.getSettled() == SettledRetention.UNRECOGNIZED) {
+            throw invalid("choose a retention that this version knows");
+        }
+        if (config.getRejectWhenFull() && config.getRetainBytes() == 0) {
+            throw invalid("say with retain_bytes when a partition is full");
+        }
+        return config.toBuilder().clearPartitions().clearReplicas().build();
     }
 
     private static Refusal invalid(String message) {

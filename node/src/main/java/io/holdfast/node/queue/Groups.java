@@ -111,6 +111,9 @@ final class Groups {
                         ErrorReason.ERROR_REASON_TOPIC_NOT_FOUND,
                         "create topic '" + topic + "' first: it does not exist");
             }
+            if (reply.getResult() == MetadataResult.METADATA_RESULT_INVALID) {
+                throw GroupConfigs.invalid(reply.getMessage());
+            }
             if (reply.getResult() == MetadataResult.METADATA_RESULT_GROUP_NOT_FOUND) {
                 throw notFound(topic, name);
             }

@@ -7,9 +7,10 @@ import io.holdfast.node.service.ApiServices;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
 
-/** Builds the queue services, adds them to the server, and starts time in this node's queue groups. */
+/** Builds the queue services, adds them to the server, and starts time in this node's queue groups, and retention. */
 public final class QueueServices implements AutoCloseable {
     private final QueueTicker ticker;
+    private final Retention retention;
 
     public QueueServices(
             ApiServer server,
@@ -27,10 +28,12 @@ public final class QueueServices implements AutoCloseable {
         server.add(new GroupGrpc(state, groups, local, api.forwarder(), api.headers(), executor));
         DeadLetterMover mover = new DeadLetterMover(state, api.metadata(), api.appends(), api.forwarder(), metrics);
         ticker = new QueueTicker(state, mover, metrics, executor, timer);
+        retention = new Retention(state, executor, timer);
     }
 
     @Override
     public void close() {
+        retention.close();
         ticker.close();
     }
 }

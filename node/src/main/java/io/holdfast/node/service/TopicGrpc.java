@@ -10,6 +10,7 @@ import io.holdfast.internal.v1.MetadataCommand;
 import io.holdfast.internal.v1.MetadataReply;
 import io.holdfast.internal.v1.MetadataResult;
 import io.holdfast.internal.v1.TopicRow;
+import io.holdfast.internal.v1.UpdateTopicCommand;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.cluster.MetadataClient;
 import io.holdfast.node.cluster.TopicPlan;
@@ -27,6 +28,8 @@ import io.holdfast.v1.TopicConfig;
 import io.holdfast.v1.TopicServiceGrpc;
 import io.holdfast.v1.TrimTopicRequest;
 import io.holdfast.v1.TrimTopicResponse;
+import io.holdfast.v1.UpdateTopicRequest;
+import io.holdfast.v1.UpdateTopicResponse;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -80,17 +83,21 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
     private CompletableFuture<CreateTopicResponse> create(
             MetadataImage image, CreateTopicRequest request, Duration left) {
         CreateTopicCommand command = TopicPlan.plan(
-                image,
-                metadata.voters(),
-                request.getName(),
-                request.getConfig().getPartitions(),
-                request.getConfig().getReplicas(),
-                partitionsMax);
+                        image,
+                        metadata.voters(),
+                        request.getName(),
+                        request.getConfig().getPartitions(),
+                        request.getConfig().getReplicas(),
+                        partitionsMax)
+                .toBuilder()
+                .setConfig(TopicPlan.retention(request.getConfig()))
+                .build();
         if (request.getValidateOnly()) {
             TopicRow row = TopicRow.newBuilder()
                     .setName(command.getName())
                     .setReplicas(command.getReplicas())
                     .addAllAssignments(command.getAssignmentsList())
+                    .setConfig(command.getConfig())
                     .build();
             return CompletableFuture.completedFuture(created(row));
         }
@@ -142,6 +149,9 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
                     ErrorReason.ERROR_REASON_TOPIC_EXISTS,
                     "choose another name, or use the topic: '" + name + "' exists");
         }
+        if (reply.getResult() == MetadataResult.METADATA_RESULT_INVALID) {
+            throw Refusal.of(ErrorReason.ERROR_REASON_INVALID_REQUEST, reply.getMessage());
+        }
         if (reply.getResult() == MetadataResult.METADATA_RESULT_TOPIC_NOT_FOUND) {
             throw Refusal.of(
                     ErrorReason.ERROR_REASON_TOPIC_NOT_FOUND, "check the name: topic '" + name + "' does not exist");
@@ -183,6 +193,35 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
     }
 
     @Override
+    public void updateTopic(UpdateTopicRequest request, StreamObserver<UpdateTopicResponse> to) {
+        Replies.send(to, executor, () -> {
+            TopicRow topic = state.topic(request.getName());
+            TopicConfig config = request.getConfig();
+            boolean same = (config.getPartitions() == 0 || config.getPartitions() == topic.getAssignmentsCount())
+                    && (config.getReplicas() == 0 || config.getReplicas() == topic.getReplicas());
+            if (!same) {
+                throw Refusal.of(
+                        ErrorReason.ERROR_REASON_INVALID_REQUEST,
+                        "leave partitions and replicas as they are: they cannot be changed yet");
+            }
+            Duration left = left();
+            MetadataCommand command = MetadataCommand.newBuilder()
+                    .setUpdateTopic(UpdateTopicCommand.newBuilder()
+                            .setName(request.getName())
+                            .setConfig(TopicPlan.retention(config)))
+                    .build();
+            return metadata.submit(command, left).thenCompose(reply -> {
+                check(reply, request.getName());
+                return metadata.appliedEverywhere(reply.getIndex(), KNOWN_PATIENCE)
+                        .thenApply(ok -> UpdateTopicResponse.newBuilder()
+                                .setHeader(headers.header())
+                                .setTopic(toApi(reply.getTopic()))
+                                .build());
+            });
+        });
+    }
+
+    @Override
     public void deleteTopic(DeleteTopicRequest request, StreamObserver<DeleteTopicResponse> to) {
         Replies.send(to, executor, () -> {
             Duration left = left();
@@ -219,7 +258,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
         return Topic.newBuilder()
                 .setName(topic.getName())
                 .setTopicId(topic.getTopicId())
-                .setConfig(TopicConfig.newBuilder()
+                .setConfig(topic.getConfig().toBuilder()
                         .setPartitions(topic.getAssignmentsCount())
                         .setReplicas(topic.getReplicas()))
                 .build();

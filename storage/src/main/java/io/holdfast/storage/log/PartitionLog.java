@@ -365,6 +365,52 @@ public final class PartitionLog implements Closeable {
         return end;
     }
 
+    /**
+     * First offset such that the batches from there on have at most so many bytes together: where a log that may not be
+     * larger should start. At least {@link #startOffset}, at most {@link #nextOffset}.
+     */
+    public long offsetKeeping(long bytesMax) throws IOException {
+        long end = nextOffset;
+        long room = bytesMax;
+        long keepFrom = end;
+        List<Segment> all = segments;
+        for (int i = all.size() - 1; i >= 0; i--) {
+            Segment segment = all.get(i);
+            if (segment.baseOffset() < 0) {
+                continue;
+            }
+            long from = segment.size() - room;
+            if (from > Segment.HEADER_BYTES) {
+                long first = segment.index().lastAtMost(BatchEntry::position, from - 1) + 1;
+                return Math.max(
+                        startOffset,
+                        first < segment.index().count()
+                                ? segment.index().get(first).baseOffset()
+                                : keepFrom);
+            }
+            room -= segment.size() - Segment.HEADER_BYTES;
+            keepFrom = segment.baseOffset();
+        }
+        return startOffset;
+    }
+
+    /** Bytes of the batches from the one that holds {@link #startOffset} on. */
+    public long bytesKept() throws IOException {
+        long start = startOffset;
+        if (start == nextOffset) {
+            return 0;
+        }
+        Segment first = segmentOf(start);
+        long ordinal = Math.max(0, first.index().lastAtMost(BatchEntry::baseOffset, start));
+        long bytes = -first.index().get(ordinal).position();
+        boolean counts = false;
+        for (Segment segment : segments) {
+            counts |= segment == first;
+            bytes += counts ? segment.size() - (segment == first ? 0 : Segment.HEADER_BYTES) : 0;
+        }
+        return bytes;
+    }
+
     private Segment segmentOf(long offset) throws IOException {
         List<Segment> all = segments;
         for (int i = all.size() - 1; i >= 0; i--) {

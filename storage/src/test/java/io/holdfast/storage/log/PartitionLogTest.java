@@ -114,6 +114,29 @@ class PartitionLogTest {
     }
 
     @Test
+    void shouldFindWhereALogOfASizeWouldStart() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        fill(log, 1, 200);
+        long all = log.bytesKept();
+
+        assertThat(log.offsetKeeping(all)).isEqualTo(0);
+        assertThat(log.offsetKeeping(0)).isEqualTo(200);
+        long last = 0;
+        for (long bytes = all; bytes > 0; bytes -= all / 37) {
+            long start = log.offsetKeeping(bytes);
+            assertThat(start).isBetween(last, 200L);
+            last = start;
+            if (bytes == all / 37 * 20) {
+                log.trim(start);
+            }
+        }
+        log.trim(log.offsetKeeping(all / 2));
+        assertThat(log.bytesKept()).isLessThanOrEqualTo(all / 2).isGreaterThan(all / 2 - 500);
+        log.trim(200);
+        assertThat(log.bytesKept()).isZero();
+    }
+
+    @Test
     void shouldGiveLaggingFollowersEveryPayloadAlsoTheDeadOnes() throws Exception {
         PartitionLog log = open(LogCheckpoint.EMPTY);
         Map<FrameId, ByteBuffer> written = new TreeMap<>((a, b) -> Long.compare(a.index(), b.index()));

@@ -1,0 +1,118 @@
+package io.holdfast.cli;
+
+import io.holdfast.node.config.Units;
+import io.holdfast.v1.SettledRetention;
+import io.holdfast.v1.TopicConfig;
+import java.time.Duration;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/** What a topic keeps and for how long; what is not given stays as it is. */
+final class RetentionOptions {
+    enum Settled {
+        keep,
+        interest,
+        work_queue
+    }
+
+    static final class Sizes implements ITypeConverter<Long> {
+        @Override
+        public Long convert(String text) {
+            try {
+                return Units.bytes(text);
+            } catch (IllegalArgumentException e) {
+                throw new TypeConversionException(e.getMessage());
+            }
+        }
+    }
+
+    @Option(
+            names = "--retain-for",
+            converter = Durations.class,
+            paramLabel = "TIME",
+            description = "Older records go. 0s for no bound. Default: no bound.")
+    @Nullable
+    Duration retainFor;
+
+    @Option(
+            names = "--retain-size",
+            converter = Sizes.class,
+            paramLabel = "SIZE",
+            description = "The oldest records of a partition go when it is larger. 0 for no bound. Default: no bound.")
+    @Nullable
+    Long retainBytes;
+
+    @Option(
+            names = "--settled",
+            description = {
+                "What becomes of records that every queue group has settled. keep: they stay. interest: they go.",
+                "work_queue: they go, and the topic has no more than one group. Default: keep."
+            })
+    @Nullable
+    Settled settled;
+
+    @Option(
+            names = "--protect-unsettled",
+            negatable = true,
+            description = "No record goes that a queue group has not settled; a full partition refuses new ones then.")
+    @Nullable
+    Boolean protectUnsettled;
+
+    @Option(
+            names = "--reject-when-full",
+            negatable = true,
+            description = "At --retain-size refuse new records instead of dropping the oldest.")
+    @Nullable
+    Boolean rejectWhenFull;
+
+    TopicConfig applyTo(TopicConfig before) {
+        TopicConfig.Builder config = before.toBuilder();
+        if (retainFor != null) {
+            if (retainFor.isZero()) {
+                config.clearRetainFor();
+            } else {
+                config.setRetainFor(Durations.of(retainFor));
+            }
+        }
+        if (retainBytes != null) {
+            config.setRetainBytes(retainBytes);
+        }
+        if (settled != null) {
+            config.setSettled(SettledRetention.valueOf(
+                    "SETTLED_RETENTION_" + settled.name().toUpperCase(Locale.ROOT)));
+        }
+        if (protectUnsettled != null) {
+            config.setProtectUnsettled(protectUnsettled);
+        }
+        if (rejectWhenFull != null) {
+            config.setRejectWhenFull(rejectWhenFull);
+        }
+        return config.build();
+    }
+
+    /** What a topic does not keep, for people; empty if it keeps everything. */
+    static String text(TopicConfig config) {
+        StringBuilder text = new StringBuilder();
+        if (config.hasRetainFor()) {
+            text.append(", kept for ").append(Durations.text(config.getRetainFor()));
+        }
+        if (config.getRetainBytes() > 0) {
+            text.append(", at most ").append(config.getRetainBytes()).append(" bytes a partition");
+        }
+        if (config.getRejectWhenFull()) {
+            text.append(", then refusing");
+        }
+        switch (config.getSettled()) {
+            case SETTLED_RETENTION_INTEREST -> text.append(", until every group has settled them");
+            case SETTLED_RETENTION_WORK_QUEUE -> text.append(", a work queue");
+            default -> {}
+        }
+        if (config.getProtectUnsettled()) {
+            text.append(", unsettled records protected");
+        }
+        return text.toString();
+    }
+}
