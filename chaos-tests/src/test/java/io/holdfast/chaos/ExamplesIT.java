@@ -16,7 +16,9 @@ import io.holdfast.cli.Main;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.Producer;
 import io.holdfast.client.ProducerRecord;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,6 +27,8 @@ import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -136,6 +140,22 @@ class ExamplesIT {
         }
     }
 
+    /** Leases the next record from the command line; returns its lease as printed. */
+    private static String pollByHand(String address) {
+        PrintStream before = System.out;
+        ByteArrayOutputStream printed = new ByteArrayOutputStream();
+        System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
+        try {
+            assertThat(Main.execute("queue", "poll", "-a", address, "cli-jobs", "mail", "--lease", "10m"))
+                    .isZero();
+        } finally {
+            System.setOut(before);
+        }
+        Matcher lease = Pattern.compile("\"lease\":\"(0@1:\\d+)\"").matcher(printed.toString(StandardCharsets.UTF_8));
+        assertThat(lease.find()).as(printed.toString(StandardCharsets.UTF_8)).isTrue();
+        return lease.group(1);
+    }
+
     @Test
     void shouldWorkOffAQueueFromTheCommandLine() {
         String address = cluster.node(1).address();
@@ -144,13 +164,12 @@ class ExamplesIT {
                 .isZero();
         assertThat(Main.execute("consume", "-a", address, "cli-jobs", "--group", "mail", "-n", "1"))
                 .isZero();
-        assertThat(Main.execute("queue", "poll", "-a", address, "cli-jobs", "mail", "--lease", "10m"))
-                .isZero();
+        String lease = pollByHand(address);
         assertThat(Main.execute("explain", "-a", address, "cli-jobs/0@1")).isZero();
         assertThat(Main.execute("queue", "nack", "-a", address, "cli-jobs", "mail", "0@1:999"))
                 .as("not the lease")
                 .isEqualTo(1);
-        assertThat(Main.execute("queue", "nack", "-a", address, "cli-jobs", "mail", "0@1:2", "--reason", "why"))
+        assertThat(Main.execute("queue", "nack", "-a", address, "cli-jobs", "mail", lease, "--reason", "why"))
                 .isZero();
         try (HoldfastClient client = cluster.connect()) {
             TestCluster.await(
