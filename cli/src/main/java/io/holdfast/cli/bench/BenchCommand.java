@@ -4,6 +4,7 @@ import io.holdfast.bench.ConsumeLoad;
 import io.holdfast.bench.EndToEndLoad;
 import io.holdfast.bench.HoldfastTarget;
 import io.holdfast.bench.LatencyPlot;
+import io.holdfast.bench.LeaseLoad;
 import io.holdfast.bench.LoadResult;
 import io.holdfast.bench.LoadResult.Interval;
 import io.holdfast.bench.LoadShape;
@@ -127,6 +128,40 @@ public final class BenchCommand implements Runnable {
                 report,
                 client -> new QueueTarget(client, prefetch),
                 (shape, target, costs, tick) -> new EndToEndLoad(shape).run(target, costs, tick));
+    }
+
+    @Command(
+            name = "lease",
+            mixinStandardHelpOptions = true,
+            description = {
+                "Leases one record after the other by single calls, at --rate, and accepts it.",
+                "",
+                "Fill the topic first: holdfast bench produce. \"acknowledged\" is the lease, \"end to end\" both."
+            })
+    int lease(
+            @Mixin ConnectOptions connect,
+            @Mixin LoadOptions load,
+            @Mixin ReportOptions report,
+            @Option(names = "--group", defaultValue = "bench", description = "Default: ${DEFAULT-VALUE}.") String group,
+            @Option(
+                            names = "--held",
+                            defaultValue = "0",
+                            description = "Leases taken before and kept throughout. Default: ${DEFAULT-VALUE}.")
+                    int held)
+            throws Exception {
+        LoadShape shape;
+        LeaseLoad leases;
+        try {
+            shape = load.shape();
+            leases = new LeaseLoad(shape, group, held);
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+        }
+        try (HoldfastClient client = connect.connect()) {
+            LoadResult result = leases.run(client, new ProcessCosts(report.serverPids), interval -> {});
+            report.write(result);
+            return result.failed() == 0 && result.records() > 0 ? 0 : EXIT_FAILED;
+        }
     }
 
     private interface Load {
