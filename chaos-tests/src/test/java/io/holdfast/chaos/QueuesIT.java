@@ -6,7 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.Duration;
 import io.grpc.ManagedChannel;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
+import io.grpc.stub.StreamObserver;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.HoldfastException;
 import io.holdfast.client.Position;
@@ -32,6 +35,8 @@ import io.holdfast.v1.QueueOrder;
 import io.holdfast.v1.QueuePartition;
 import io.holdfast.v1.QueueServiceGrpc;
 import io.holdfast.v1.QueueServiceGrpc.QueueServiceBlockingStub;
+import io.holdfast.v1.ReceiveRequest;
+import io.holdfast.v1.ReceiveResponse;
 import io.holdfast.v1.RecordPhase;
 import io.holdfast.v1.RedriveResult;
 import io.holdfast.v1.RedriveState;
@@ -546,6 +551,136 @@ class QueuesIT {
         publish("begin", 3);
         PollResponse response = queue(0).poll(ask("begin", "m", 10).build());
         assertThat(response.getDeliveries(0).getRecord().getOffset()).isEqualTo(5);
+    }
+
+    @Test
+    void shouldNotHandOutARecordWhoseTimeToLiveIsOver() throws Exception {
+        client.admin().createTopic("ttl", 1, 3);
+        try (Producer producer = client.newProducer()) {
+            for (int i = 0; i < 1500; i++) {
+                ProducerRecord record = ProducerRecord.of("ttl", null, ("v" + i).getBytes(UTF_8));
+                producer.send(i == 1499 ? record : record.withTimeToLive(java.time.Duration.ofMillis(300)));
+            }
+            producer.flush();
+        }
+        Thread.sleep(600); // longer than they live
+        Delivery alive = pollOne(0, "ttl");
+        assertThat(value(alive)).isEqualTo("v1499");
+        settle(0, "ttl", settlement(alive, Outcome.OUTCOME_ACCEPT));
+        TestCluster.await("the expired to be settled unseen", PATIENCE, () -> isSettled("ttl"));
+        assertThat(read("ttl")).as("the log has them still").hasSize(1500);
+    }
+
+    /** Each is refused with a reason, by any node, and nothing is lost or leased by it. */
+    @Test
+    void shouldRefuseWhatMakesNoSense() {
+        client.admin().createTopic("sense", 1, 3);
+        publish("sense", 2);
+        Delivery held = pollOne(0, "sense");
+        PollRequest good = ask("sense", "m", 1).setWait(millis(10)).build();
+        List<PollRequest> polls = List.of(
+                good.toBuilder().setMember("").build(),
+                good.toBuilder().setMember("m".repeat(101)).build(),
+                good.toBuilder().setGroup("no/slash").build(),
+                good.toBuilder().setGroup("").build(),
+                good.toBuilder().setTopic("nowhere").build(),
+                good.toBuilder().setMaxRecords(10_001).build(),
+                good.toBuilder().setMaxRecords(-1).build(),
+                good.toBuilder().setMaxBytes(-1).build(),
+                good.toBuilder().setLease(millis(99)).build(),
+                good.toBuilder()
+                        .setLease(Duration.newBuilder().setSeconds(Long.MAX_VALUE))
+                        .build(),
+                good.toBuilder().setLease(Duration.newBuilder().setNanos(-1)).build(),
+                good.toBuilder().setWait(Duration.newBuilder().setSeconds(-5)).build(),
+                good.toBuilder().addPartitions(7).build(),
+                good.toBuilder().addPartitions(-1).build());
+        for (int i = 0; i < polls.size(); i++) {
+            PollRequest poll = polls.get(i);
+            int node = i;
+            assertThatThrownBy(() -> queue(node).poll(poll))
+                    .as(poll.toString())
+                    .isInstanceOfSatisfying(
+                            StatusRuntimeException.class,
+                            e -> assertThat(e.getStatus().getCode())
+                                    .isIn(Status.Code.INVALID_ARGUMENT, Status.Code.NOT_FOUND));
+        }
+        List<Settlement.Builder> settlements = List.of(
+                settlement(held, Outcome.OUTCOME_UNSPECIFIED),
+                settlement(held, Outcome.OUTCOME_ACCEPT).setOutcomeValue(77),
+                settlement(held, Outcome.OUTCOME_ACCEPT).setOffset(-1),
+                settlement(held, Outcome.OUTCOME_ACCEPT).setOffset(Long.MAX_VALUE),
+                settlement(held, Outcome.OUTCOME_EXTEND).setDelay(millis(1)),
+                settlement(held, Outcome.OUTCOME_RETRY)
+                        .setDelay(Duration.newBuilder().setSeconds(-1)));
+        for (Settlement.Builder bad : settlements) {
+            assertThatThrownBy(() -> settle(1, "sense", bad))
+                    .as(bad.toString())
+                    .isInstanceOfSatisfying(
+                            StatusRuntimeException.class,
+                            e -> assertThat(e.getStatus().getCode()).isEqualTo(Status.Code.INVALID_ARGUMENT));
+        }
+        assertThat(settle(2, "sense", settlement(held, Outcome.OUTCOME_ACCEPT).setPartition(9))
+                        .getReason())
+                .isEqualTo(ErrorReason.ERROR_REASON_PARTITION_NOT_FOUND);
+        assertThat(settle(2, "sense", settlement(held, Outcome.OUTCOME_ACCEPT).setOffset(1_000_000))
+                        .getReason())
+                .isEqualTo(ErrorReason.ERROR_REASON_LEASE_LOST);
+        for (QueueConfig bad : List.of(
+                QueueConfig.newBuilder().setFailuresMax(1001).build(),
+                QueueConfig.newBuilder().setInFlightMax(-1).build(),
+                QueueConfig.newBuilder().setLease(millis(1)).build(),
+                QueueConfig.newBuilder().setOrderValue(99).build())) {
+            assertThatThrownBy(() -> client.queues().create("sense", "bad", bad))
+                    .as(bad.toString())
+                    .isInstanceOfSatisfying(
+                            HoldfastException.class,
+                            e -> assertThat(e.reason()).isEqualTo(ErrorReason.ERROR_REASON_INVALID_REQUEST));
+        }
+        QueuePartition stands = client.queues().describe("sense", "g").getPartitions(0);
+        assertThat(stands.getLeased()).isEqualTo(1);
+        assertThat(stands.getReady()).isEqualTo(1);
+        assertThat(settle(0, "sense", settlement(held, Outcome.OUTCOME_ACCEPT)).getReason())
+                .isEqualTo(ErrorReason.ERROR_REASON_UNSPECIFIED);
+    }
+
+    @Test
+    void shouldRefuseStreamsThatMakeNoSense() throws Exception {
+        client.admin().createTopic("stream", 1, 3);
+        ReceiveRequest open = ReceiveRequest.newBuilder()
+                .setOpen(ask("stream", "m", 1).clearWait())
+                .build();
+        ReceiveRequest settle = ReceiveRequest.newBuilder()
+                .setSettle(SettleRequest.getDefaultInstance())
+                .build();
+        ReceiveRequest noMember =
+                ReceiveRequest.newBuilder().setOpen(ask("stream", "", 1)).build();
+        for (List<ReceiveRequest> requests : List.of(
+                List.of(settle),
+                List.of(open, open),
+                List.of(noMember),
+                List.of(ReceiveRequest.getDefaultInstance()))) {
+            CompletableFuture<Throwable> ended = new CompletableFuture<>();
+            StreamObserver<ReceiveRequest> to = QueueServiceGrpc.newStub(channels.get(0))
+                    .receive(new StreamObserver<>() {
+                        @Override
+                        public void onNext(ReceiveResponse response) {}
+
+                        @Override
+                        public void onError(Throwable t) {
+                            ended.complete(t);
+                        }
+
+                        @Override
+                        public void onCompleted() {
+                            ended.complete(new AssertionError("no error"));
+                        }
+                    });
+            requests.forEach(to::onNext);
+            assertThat(Status.fromThrowable(ended.get(20, TimeUnit.SECONDS)).getCode())
+                    .as(requests.toString())
+                    .isEqualTo(Status.Code.INVALID_ARGUMENT);
+        }
     }
 
     @Test

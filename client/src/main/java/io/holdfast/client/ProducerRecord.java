@@ -1,7 +1,11 @@
 package io.holdfast.client;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
 import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordHeader;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +29,14 @@ public record ProducerRecord(
     /** To a partition of the caller's choice. */
     public static ProducerRecord of(String topic, int partition, byte @Nullable [] key, byte @Nullable [] value) {
         return new ProducerRecord(topic, partition, key, value, List.of(), System.currentTimeMillis());
+    }
+
+    /** No queue group gets it later than this after its append. */
+    public ProducerRecord withTimeToLive(Duration ttl) {
+        List<RecordHeader> more = new ArrayList<>(headers);
+        more.add(new RecordHeader(
+                "holdfast-ttl-ms", Long.toString(ttl.toMillis()).getBytes(US_ASCII)));
+        return new ProducerRecord(topic, partition, key, value, List.copyOf(more), timestampMs);
     }
 
     LogRecord toLog() {

@@ -7,7 +7,7 @@ import io.holdfast.internal.v1.QueueAcquire;
 import io.holdfast.internal.v1.RunPhase;
 import io.holdfast.v1.QueueOrder;
 import java.util.ArrayList;
-import java.util.Comparator;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -27,6 +27,9 @@ final class Choice {
     private static final int RUNS_MAX = 50_000;
 
     private static final int DEAD_PENDING_MAX = 10_000;
+    /** Records looked at in any case, since some may not be handed out any more. */
+    private static final int EXPIRED_RECORDS = 1000;
+
     private static final HashFunction KEY_HASH = Hashing.murmur3_128();
 
     /** A record that was chosen. */
@@ -45,6 +48,9 @@ final class Choice {
     private final Set<Long> heldKeys = new HashSet<>();
 
     private final boolean full;
+    private final long wallMs = System.currentTimeMillis();
+    /** Passed over, since their time to live is over. */
+    private final List<Long> expired = new ArrayList<>();
 
     private Choice(QueueState state, QueuePolicy policy, RecordCache.View records, List<Run> candidates) {
         this.policy = policy;
@@ -65,7 +71,8 @@ final class Choice {
         return new Choice(state, policy, records, candidates);
     }
 
-    private static List<Run> ready(QueueState state, int max, long clockMs, long endOfLog) {
+    private static List<Run> ready(QueueState state, int wanted, long clockMs, long endOfLog) {
+        int max = Math.max(wanted, EXPIRED_RECORDS);
         TreeMap<Long, Run> again = new TreeMap<>();
         long count = 0;
         for (Run run : state.runs().ready()) {
@@ -126,7 +133,9 @@ final class Choice {
             }
             long offset = nextOffset++;
             RecordCache.Found found = records.at(offset);
-            if (found != null && isFree(run.status(), found)) {
+            if (found != null && run.status().phase() == RunPhase.RUN_PHASE_READY && TimeToLive.isOver(found, wallMs)) {
+                expired.add(offset);
+            } else if (found != null && isFree(run.status(), found)) {
                 chosen.add(new Chosen(offset, found));
                 bytes += RecordCache.size(found.record());
             }
@@ -147,21 +156,38 @@ final class Choice {
         return passes ? false : heldKeys.add(KEY_HASH.hashBytes(key).asLong()) && ready;
     }
 
+    /** What {@link #take} has passed over since their time to live is over. */
+    List<Long> expired() {
+        return expired;
+    }
+
     static QueueAcquire acquire(String member, long leaseMs, List<Chosen> chosen) {
-        QueueAcquire.Builder acquire =
-                QueueAcquire.newBuilder().setMember(member).setLeaseMs(leaseMs);
-        List<Chosen> byOffset = new ArrayList<>(chosen);
-        byOffset.sort(Comparator.comparingLong(Chosen::offset));
-        long from = byOffset.get(0).offset();
-        long to = from;
-        for (Chosen one : byOffset) {
-            if (one.offset() != to) {
-                acquire.addRanges(OffsetRange.newBuilder().setFrom(from).setTo(to));
-                from = one.offset();
-            }
-            to = one.offset() + 1;
-        }
-        return acquire.addRanges(OffsetRange.newBuilder().setFrom(from).setTo(to))
+        return QueueAcquire.newBuilder()
+                .setMember(member)
+                .setLeaseMs(leaseMs)
+                .addAllRanges(ranges(chosen.stream().map(Chosen::offset).toList()))
                 .build();
+    }
+
+    /** Offsets as ranges. */
+    static List<OffsetRange> ranges(List<Long> offsets) {
+        List<Long> sorted = new ArrayList<>(offsets);
+        Collections.sort(sorted);
+        List<OffsetRange> ranges = new ArrayList<>();
+        long from = -1;
+        long to = -1;
+        for (long offset : sorted) {
+            if (offset != to) {
+                if (from >= 0) {
+                    ranges.add(OffsetRange.newBuilder().setFrom(from).setTo(to).build());
+                }
+                from = offset;
+            }
+            to = offset + 1;
+        }
+        if (from >= 0) {
+            ranges.add(OffsetRange.newBuilder().setFrom(from).setTo(to).build());
+        }
+        return ranges;
     }
 }

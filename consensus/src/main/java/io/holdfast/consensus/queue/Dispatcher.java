@@ -79,7 +79,8 @@ final class Dispatcher {
         Choice choice = look(groupId, policy, 1, now, endOfLog);
         return choice == null
                 || (hasTurn(policy, groupId, member)
-                        && !choice.take(member, 1, 1).isEmpty());
+                        && (!choice.take(member, 1, 1).isEmpty()
+                                || !choice.expired().isEmpty()));
     }
 
     /** Where a group begins that has not begun here. */

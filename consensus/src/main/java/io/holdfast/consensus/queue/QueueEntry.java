@@ -7,6 +7,7 @@ import io.holdfast.consensus.queue.QueueRequest.Change;
 import io.holdfast.consensus.queue.QueueRequest.Time;
 import io.holdfast.internal.v1.GrantedRange;
 import io.holdfast.internal.v1.QueueCommand;
+import io.holdfast.internal.v1.QueueDiscard;
 import io.holdfast.internal.v1.QueueOpen;
 import io.holdfast.internal.v1.QueueOperation;
 import io.holdfast.internal.v1.QueueResult;
@@ -16,6 +17,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /** One Raft entry in the making: requests become operations, and operations' results answers. One thread at a time. */
@@ -56,6 +58,21 @@ final class QueueEntry {
                 tellsTime = true;
             }
         }
+        discardExpired();
+    }
+
+    /** Settles what was passed over since its time to live is over. */
+    private void discardExpired() {
+        choices.forEach((groupId, choice) -> {
+            if (choice != null && !choice.expired().isEmpty()) {
+                propose(
+                        QueueOperation.newBuilder()
+                                .setGroupId(groupId)
+                                .setDiscard(QueueDiscard.newBuilder().addAllRanges(Choice.ranges(choice.expired())))
+                                .build(),
+                        new Proposed(new Time(new CompletableFuture<>()), List.of(), 0));
+            }
+        });
     }
 
     boolean isEmpty() {

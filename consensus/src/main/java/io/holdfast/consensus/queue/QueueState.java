@@ -5,6 +5,7 @@ import io.holdfast.internal.v1.GrantedRange;
 import io.holdfast.internal.v1.LeasedRange;
 import io.holdfast.internal.v1.OffsetRange;
 import io.holdfast.internal.v1.QueueAcquire;
+import io.holdfast.internal.v1.QueueDiscard;
 import io.holdfast.internal.v1.QueueExpire;
 import io.holdfast.internal.v1.QueueResult;
 import io.holdfast.internal.v1.QueueRow;
@@ -206,6 +207,21 @@ final class QueueState {
         }
         runs.set(offset, offset + 1, Status.UNTOUCHED);
         return RedriveState.REDRIVE_STATE_REDRIVEN;
+    }
+
+    /** Settles what nobody holds, unseen. */
+    void discard(QueueDiscard discard, long endOfLog) {
+        for (OffsetRange range : discard.getRangesList()) {
+            long to = Math.min(range.getTo(), endOfLog);
+            reach(to);
+            for (Run run : runs.within(range.getFrom(), to)) {
+                RunPhase phase = run.status().phase();
+                if (phase == RunPhase.RUN_PHASE_READY || phase == RunPhase.RUN_PHASE_WAITING) {
+                    runs.set(run.from(), run.to(), Status.DONE);
+                }
+            }
+        }
+        raiseFloor();
     }
 
     /** Begins anew at this offset. All leases end; dead records that have not been moved still will be. */

@@ -4,6 +4,7 @@ import io.holdfast.internal.v1.DeadRecord;
 import io.holdfast.internal.v1.LeasedRange;
 import io.holdfast.internal.v1.OffsetRange;
 import io.holdfast.internal.v1.QueueAcquire;
+import io.holdfast.internal.v1.QueueDiscard;
 import io.holdfast.internal.v1.QueueExpire;
 import io.holdfast.internal.v1.QueueSettle;
 import io.holdfast.v1.RedriveState;
@@ -177,6 +178,16 @@ final class QueueModel {
         redriven.add(number);
         records.put(offset, new Rec());
         return RedriveState.REDRIVE_STATE_REDRIVEN;
+    }
+
+    void discard(QueueDiscard discard, long end) {
+        for (OffsetRange range : discard.getRangesList()) {
+            for (long o = range.getFrom(); o < range.getTo() && o < end; o++) {
+                if (at(o).phase.equals("READY") || at(o).phase.equals("WAITING")) {
+                    touch(o).phase = "DONE";
+                }
+            }
+        }
     }
 
     void seek(long offset) {

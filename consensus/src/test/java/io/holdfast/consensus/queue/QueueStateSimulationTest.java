@@ -9,6 +9,7 @@ import io.holdfast.internal.v1.OffsetRange;
 import io.holdfast.internal.v1.QueueAcquire;
 import io.holdfast.internal.v1.QueueCommand;
 import io.holdfast.internal.v1.QueueDeadMoved;
+import io.holdfast.internal.v1.QueueDiscard;
 import io.holdfast.internal.v1.QueueExpire;
 import io.holdfast.internal.v1.QueueOpen;
 import io.holdfast.internal.v1.QueueOperation;
@@ -225,6 +226,13 @@ class QueueStateSimulationTest {
         private String rarely() {
             if (random.nextInt(3) > 0) {
                 return "nothing";
+            }
+            if (random.nextBoolean()) {
+                QueueDiscard discard =
+                        QueueDiscard.newBuilder().addRanges(anyRange(6)).build();
+                apply(operation().setDiscard(discard));
+                model.discard(discard, end);
+                return "discard " + discard;
             }
             if (random.nextBoolean()) {
                 long to = start + random.nextInt((int) (end - start) + 1);

@@ -3,6 +3,7 @@ package io.holdfast.node.service;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.UnsafeByteOperations;
 import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.queue.TimeToLive;
 import io.holdfast.record.InvalidBatchException;
 import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordBatch;
@@ -14,6 +15,7 @@ import io.holdfast.v1.Header;
 import io.holdfast.v1.Record;
 import io.holdfast.v1.StoredRecord;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -22,6 +24,8 @@ public final class Records {
     /** Largest that a batch may inflate to here. */
     private static final int PLAIN_BYTES_MAX = 64 << 20;
 
+    private static final long TTL_SECONDS_MAX = 100L * 366 * 86_400;
+
     private Records() {}
 
     static LogRecord toLog(Record record, long nowMs) {
@@ -29,11 +33,24 @@ public final class Records {
         for (Header header : record.getHeadersList()) {
             headers.add(new RecordHeader(header.getName(), header.getValue().toByteArray()));
         }
+        if (record.hasTtl()) {
+            headers.add(new RecordHeader(TimeToLive.HEADER, ttl(record).getBytes(StandardCharsets.US_ASCII)));
+        }
         return new LogRecord(
                 record.hasEventTime() ? Headers.millis(record.getEventTime()) : nowMs,
                 record.hasKey() ? record.getKey().toByteArray() : null,
                 record.hasValue() ? record.getValue().toByteArray() : null,
                 headers);
+    }
+
+    private static String ttl(Record record) {
+        long seconds = record.getTtl().getSeconds();
+        if (seconds < 0 || seconds > TTL_SECONDS_MAX || record.getTtl().getNanos() < 0) {
+            throw Refusal.of(
+                    ErrorReason.ERROR_REASON_INVALID_REQUEST,
+                    "let a record live between 0 s and 100 years, or for ever");
+        }
+        return Long.toString(seconds * 1000 + record.getTtl().getNanos() / 1_000_000);
     }
 
     /** The records of a slice with offsets in [from, until), at most {@code max}. */
