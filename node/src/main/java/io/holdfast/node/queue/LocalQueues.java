@@ -31,6 +31,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -40,16 +41,23 @@ import java.util.function.Function;
 /** Queue groups in the partitions that this node leads. Any thread; every failure is a {@link Refusal}. */
 final class LocalQueues {
     /** Fewer are taken from one partition; an entry for less is not worth it. */
-    private static final int RECORDS_PER_SHARE_MIN = 4;
+    private static final int RECORDS_PER_SHARE_MIN = 32;
 
     private final ClusterState state;
     private final Appends appends;
     private final QueueMetrics metrics;
+    private final Executor executor;
     private final ScheduledExecutorService timer;
     /** Where the next acquire begins, so that no partition is always last. */
     private final AtomicInteger turn = new AtomicInteger();
 
-    LocalQueues(ClusterState state, Appends appends, QueueMetrics metrics, ScheduledExecutorService timer) {
+    LocalQueues(
+            ClusterState state,
+            Appends appends,
+            QueueMetrics metrics,
+            Executor executor,
+            ScheduledExecutorService timer) {
+        this.executor = executor;
         this.state = state;
         this.appends = appends;
         this.metrics = metrics;
@@ -59,59 +67,49 @@ final class LocalQueues {
     // ---- acquire and await, over several partitions
 
     /**
-     * Asks one partition after the other until one has something; or, for many records, all of them at once for a share
-     * each.
+     * Asks a few partitions at once, for a share each that is worth an entry of theirs, then the next few, until some have
+     * something.
      */
     CompletableFuture<AcquireResponse> acquire(AcquireRequest request) {
         GroupRow group = group(request.getGroupId());
-        int partitions = request.getPartitionsCount();
-        if (partitions > 1 && request.getMaxRecords() >= partitions * RECORDS_PER_SHARE_MIN) {
-            return acquireFromAll(request, group);
-        }
+        int atOnce =
+                Math.max(1, Math.min(request.getPartitionsCount(), request.getMaxRecords() / RECORDS_PER_SHARE_MIN));
         CompletableFuture<AcquireResponse> result = new CompletableFuture<>();
-        acquireFromFirst(request, group, turn.getAndIncrement(), 0, AcquireResponse.newBuilder(), result);
+        acquire(request, group, turn.getAndAdd(atOnce), atOnce, 0, AcquireResponse.newBuilder(), result);
         return result;
     }
 
-    private CompletableFuture<AcquireResponse> acquireFromAll(AcquireRequest request, GroupRow group) {
-        int partitions = request.getPartitionsCount();
+    private void acquire(
+            AcquireRequest request,
+            GroupRow group,
+            int first,
+            int atOnce,
+            int asked,
+            AcquireResponse.Builder response,
+            CompletableFuture<AcquireResponse> result) {
+        int now = Math.min(atOnce, request.getPartitionsCount() - asked);
+        if (now == 0 || response.getDeliveriesCount() > 0) {
+            result.complete(response.build());
+            return;
+        }
         List<CompletableFuture<AcquireResponse.Builder>> parts = new ArrayList<>();
-        for (int partition : request.getPartitionsList()) {
+        for (int i = 0; i < now; i++) {
+            int partition = request.getPartitions(Math.floorMod(first + asked + i, request.getPartitionsCount()));
             parts.add(acquireFrom(
                     request,
                     group,
                     partition,
-                    request.getMaxRecords() / partitions,
-                    Math.max(1, request.getMaxBytes() / partitions)));
+                    request.getMaxRecords() / now,
+                    Math.max(1, request.getMaxBytes() / now)));
         }
-        return CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).thenApply(ok -> {
-            AcquireResponse.Builder all = AcquireResponse.newBuilder();
-            parts.forEach(part -> all.mergeFrom(part.join().build()));
-            return all.build();
-        });
-    }
-
-    private void acquireFromFirst(
-            AcquireRequest request,
-            GroupRow group,
-            int first,
-            int asked,
-            AcquireResponse.Builder failures,
-            CompletableFuture<AcquireResponse> result) {
-        if (asked == request.getPartitionsCount()) {
-            result.complete(failures.build());
-            return;
-        }
-        int partition = request.getPartitions(Math.floorMod(first + asked, request.getPartitionsCount()));
-        acquireFrom(request, group, partition, request.getMaxRecords(), request.getMaxBytes())
-                .thenAccept(part -> {
-                    if (part.getDeliveriesCount() > 0) {
-                        result.complete(part.build());
-                    } else {
-                        failures.addAllFailures(part.getFailuresList());
-                        acquireFromFirst(request, group, first, asked + 1, failures, result);
-                    }
-                });
+        // On another thread, lest many partitions that answer at once become a deep stack.
+        CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new))
+                .thenRunAsync(
+                        () -> {
+                            parts.forEach(part -> response.mergeFrom(part.join().build()));
+                            acquire(request, group, first, atOnce, asked + now, response, result);
+                        },
+                        executor);
     }
 
     /** Never fails; says why there is nothing. */

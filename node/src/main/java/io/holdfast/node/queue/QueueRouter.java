@@ -43,8 +43,8 @@ final class QueueRouter {
     private static final long AWAIT_MS_MAX = 10_000;
 
     private static final long ACQUIRE_TIMEOUT_MS = 10_000;
-    /** Records per partition from which on all are asked at once. */
-    private static final int RECORDS_PER_SHARE_MIN = 4;
+    /** Records per leader from which on all are asked at once. */
+    private static final int RECORDS_PER_SHARE_MIN = 32;
 
     private final ClusterState state;
     private final LocalQueues local;
@@ -94,7 +94,7 @@ final class QueueRouter {
         public void run() {
             Map<Integer, List<Integer>> byLeader = byLeader();
             List<Integer> nodes = new ArrayList<>(byLeader.keySet());
-            if (nodes.size() > 1 && request.getMaxRecords() >= partitions.size() * RECORDS_PER_SHARE_MIN) {
+            if (nodes.size() > 1 && request.getMaxRecords() >= nodes.size() * RECORDS_PER_SHARE_MIN) {
                 acquireFromAll(byLeader);
             } else {
                 Collections.shuffle(nodes);

@@ -21,7 +21,7 @@ public final class QueueServices implements AutoCloseable {
             ScheduledExecutorService timer) {
         QueueMetrics metrics = new QueueMetrics(registry);
         Groups groups = new Groups(state, api.metadata());
-        LocalQueues local = new LocalQueues(state, api.appends(), metrics, timer);
+        LocalQueues local = new LocalQueues(state, api.appends(), metrics, executor, timer);
         QueueRouter router = new QueueRouter(state, local, api.forwarder(), timer);
         server.add(new QueueNodeGrpc(local, api.appends(), executor));
         server.add(new QueueGrpc(state, groups, router, api.headers(), executor, timer));
