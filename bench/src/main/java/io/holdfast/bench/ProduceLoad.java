@@ -3,6 +3,7 @@ package io.holdfast.bench;
 import io.holdfast.bench.LoadResult.Interval;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
@@ -39,6 +40,7 @@ public final class ProduceLoad {
         long end = warm + shape.measured().toNanos();
         boolean counting = false;
         int turn = shape.recordsPerTurn();
+        AtomicLong unanswered = new AtomicLong();
         for (long sequence = 0; ; sequence++) {
             long due = pace.next(start, sequence);
             long now = System.nanoTime();
@@ -50,6 +52,7 @@ public final class ProduceLoad {
                 break;
             }
             meter.tick(now);
+            unanswered.incrementAndGet();
             sink.send((int) (sequence / turn % shape.partitions()), payload.of(sequence, due), failure -> {
                 pace.done();
                 if (failure == null) {
@@ -57,15 +60,24 @@ public final class ProduceLoad {
                 } else {
                     meter.failed(failure);
                 }
+                unanswered.decrementAndGet();
             });
         }
         if (shape.recordsPerSecond() > 0) {
             sink.flush(); // what was due counts, however late its acknowledgement
+            awaitZero(unanswered); // it comes on a thread that may lag behind the flush
             settle.run();
             meter.end();
         } else {
             meter.end();
             sink.flush();
+        }
+    }
+
+    private static void awaitZero(AtomicLong count) throws InterruptedException {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
+        while (count.get() > 0 && System.nanoTime() < deadline) {
+            Thread.sleep(1);
         }
     }
 
