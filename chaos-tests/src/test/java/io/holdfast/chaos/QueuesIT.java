@@ -249,14 +249,14 @@ class QueuesIT {
         assertThat(third.getDeliveryCount()).isEqualTo(3);
         assertThat(third.getFailureCount()).isEqualTo(1);
         long before = System.nanoTime();
-        settle(0, "counts", settlement(third, Outcome.OUTCOME_RETRY).setDelay(millis(700)));
+        settle(0, "counts", settlement(third, Outcome.OUTCOME_RETRY).setDelay(seconds(3)));
         ExplainRecordResponse why = client.queues().explain("counts", 0, 0, "g");
         assertThat(why.getPhase())
                 .as(() -> why + " after " + (System.nanoTime() - before) / 1_000_000 + " ms")
                 .isEqualTo(RecordPhase.RECORD_PHASE_WAITING);
         assertThat(why.getFailureCount()).isEqualTo(2);
         pollOne(0, "counts");
-        assertThat(System.nanoTime() - before).isGreaterThan(TimeUnit.MILLISECONDS.toNanos(690));
+        assertThat(System.nanoTime() - before).isGreaterThan(TimeUnit.MILLISECONDS.toNanos(2990));
     }
 
     @Test

@@ -150,7 +150,7 @@ public final class GroupGrpc extends GroupServiceGrpc.GroupServiceImplBase {
                                 p,
                                 () -> local.describe(group.getGroupId(), p),
                                 node -> map(
-                                        QueueNodeServiceGrpc.newFutureStub(node).describe(ask),
+                                        QueueNodeServiceGrpc.newFutureStub(node).describeQueue(ask),
                                         answer -> answer.getQueue()))
                         .exceptionally(failure -> QueuePartition.newBuilder()
                                 .setPartition(p)
@@ -197,7 +197,7 @@ public final class GroupGrpc extends GroupServiceGrpc.GroupServiceImplBase {
                                 p,
                                 () -> local.seek(group.getGroupId(), p, request.getTo(), request.getPlanOnly()),
                                 node -> map(
-                                        QueueNodeServiceGrpc.newFutureStub(node).seek(ask),
+                                        QueueNodeServiceGrpc.newFutureStub(node).seekPartition(ask),
                                         answer -> answer.getPartition()))
                         .exceptionally(failure -> SoughtPartition.newBuilder()
                                 .setPartition(p)
@@ -290,7 +290,9 @@ public final class GroupGrpc extends GroupServiceGrpc.GroupServiceImplBase {
                 group,
                 partition,
                 () -> local.redrive(group.getGroupId(), partition, letters),
-                node -> map(QueueNodeServiceGrpc.newFutureStub(node).redrive(ask), answer -> answer.getStatesList()));
+                node -> map(
+                        QueueNodeServiceGrpc.newFutureStub(node).redrivePartition(ask),
+                        answer -> answer.getStatesList()));
     }
 
     private <T> CompletableFuture<T> atLeader(

@@ -56,7 +56,7 @@ final class QueueNodeGrpc extends QueueNodeServiceGrpc.QueueNodeServiceImplBase 
     }
 
     @Override
-    public void settle(SettlePartitionRequest request, StreamObserver<SettlePartitionResponse> to) {
+    public void settlePartition(SettlePartitionRequest request, StreamObserver<SettlePartitionResponse> to) {
         Replies.send(
                 to,
                 executor,
@@ -67,7 +67,7 @@ final class QueueNodeGrpc extends QueueNodeServiceGrpc.QueueNodeServiceImplBase 
     }
 
     @Override
-    public void describe(DescribeQueueRequest request, StreamObserver<DescribeQueueResponse> to) {
+    public void describeQueue(DescribeQueueRequest request, StreamObserver<DescribeQueueResponse> to) {
         Replies.send(
                 to,
                 executor,
@@ -89,7 +89,7 @@ final class QueueNodeGrpc extends QueueNodeServiceGrpc.QueueNodeServiceImplBase 
     }
 
     @Override
-    public void seek(SeekPartitionRequest request, StreamObserver<SeekPartitionResponse> to) {
+    public void seekPartition(SeekPartitionRequest request, StreamObserver<SeekPartitionResponse> to) {
         Replies.send(
                 to,
                 executor,
@@ -100,7 +100,7 @@ final class QueueNodeGrpc extends QueueNodeServiceGrpc.QueueNodeServiceImplBase 
     }
 
     @Override
-    public void redrive(RedrivePartitionRequest request, StreamObserver<RedrivePartitionResponse> to) {
+    public void redrivePartition(RedrivePartitionRequest request, StreamObserver<RedrivePartitionResponse> to) {
         Replies.send(
                 to,
                 executor,

@@ -316,7 +316,7 @@ final class QueueRouter {
                 GroupId.ofPartition(group.getTopicId(), partition),
                 () -> local.settle(group.getGroupId(), partition, settlements),
                 node -> com.google.common.util.concurrent.Futures.transform(
-                        QueueNodeServiceGrpc.newFutureStub(node).settle(request),
+                        QueueNodeServiceGrpc.newFutureStub(node).settlePartition(request),
                         response -> response.getAcceptedList(),
                         com.google.common.util.concurrent.MoreExecutors.directExecutor()));
     }
