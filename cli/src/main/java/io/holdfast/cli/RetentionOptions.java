@@ -1,5 +1,6 @@
 package io.holdfast.cli;
 
+import com.google.protobuf.util.Durations;
 import io.holdfast.node.config.Units;
 import io.holdfast.v1.SettledRetention;
 import io.holdfast.v1.TopicConfig;
@@ -31,7 +32,7 @@ final class RetentionOptions {
 
     @Option(
             names = "--retain-for",
-            converter = Durations.class,
+            converter = TimeSpans.class,
             paramLabel = "TIME",
             description = "Older records go. 0s for no bound. Default: no bound.")
     @Nullable
@@ -74,7 +75,7 @@ final class RetentionOptions {
             if (retainFor.isZero()) {
                 config.clearRetainFor();
             } else {
-                config.setRetainFor(Durations.of(retainFor));
+                config.setRetainFor(Durations.fromMillis(retainFor.toMillis()));
             }
         }
         if (retainBytes != null) {
@@ -97,7 +98,7 @@ final class RetentionOptions {
     static String text(TopicConfig config) {
         StringBuilder text = new StringBuilder();
         if (config.hasRetainFor()) {
-            text.append(", kept for ").append(Durations.text(config.getRetainFor()));
+            text.append(", kept for ").append(TimeSpans.text(config.getRetainFor()));
         }
         if (config.getRetainBytes() > 0) {
             text.append(", at most ").append(config.getRetainBytes()).append(" bytes a partition");

@@ -1,5 +1,6 @@
 package io.holdfast.client;
 
+import com.google.protobuf.util.Durations;
 import io.holdfast.v1.Delivery;
 import io.holdfast.v1.Outcome;
 import io.holdfast.v1.Settlement;
@@ -84,18 +85,8 @@ public final class QueueDelivery {
     }
 
     private Settlement settlement(Outcome outcome, @Nullable Duration delay, String reason) {
-        Settlement.Builder settlement = Settlement.newBuilder()
-                .setPartition(record.partition())
-                .setOffset(record.offset())
-                .setLeaseId(delivery.getLeaseId())
-                .setOutcome(outcome)
-                .setReason(reason);
-        if (delay != null) {
-            settlement.setDelay(com.google.protobuf.Duration.newBuilder()
-                    .setSeconds(delay.getSeconds())
-                    .setNanos(delay.getNano()));
-        }
-        return settlement.build();
+        return QueueLeases.settlement(
+                record.partition(), record.offset(), delivery.getLeaseId(), outcome, delay, reason);
     }
 
     boolean isSettled() {
@@ -103,8 +94,7 @@ public final class QueueDelivery {
     }
 
     private Duration lease() {
-        return Duration.ofSeconds(
-                delivery.getLease().getSeconds(), delivery.getLease().getNanos());
+        return Duration.ofMillis(Durations.toMillis(delivery.getLease()));
     }
 
     private long leaseNanos() {

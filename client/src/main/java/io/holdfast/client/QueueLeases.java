@@ -1,5 +1,6 @@
 package io.holdfast.client;
 
+import com.google.protobuf.util.Durations;
 import io.holdfast.v1.Delivery;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.ItemError;
@@ -46,9 +47,9 @@ public final class QueueLeases {
                 .setGroup(group)
                 .setMember(member)
                 .setMaxRecords(recordsMax)
-                .setWait(duration(wait));
+                .setWait(Durations.fromMillis(wait.toMillis()));
         if (lease != null) {
-            request.setLease(duration(lease));
+            request.setLease(Durations.fromMillis(lease.toMillis()));
         }
         List<Leased> leased = new ArrayList<>();
         for (Delivery delivery : admin.call(
@@ -74,19 +75,10 @@ public final class QueueLeases {
      */
     public @Nullable String settle(
             int partition, long offset, long leaseId, Outcome outcome, @Nullable Duration delay, String reason) {
-        Settlement.Builder settlement = Settlement.newBuilder()
-                .setPartition(partition)
-                .setOffset(offset)
-                .setLeaseId(leaseId)
-                .setOutcome(outcome)
-                .setReason(reason);
-        if (delay != null) {
-            settlement.setDelay(duration(delay));
-        }
         SettleRequest request = SettleRequest.newBuilder()
                 .setTopic(topic)
                 .setGroup(group)
-                .addSettlements(settlement)
+                .addSettlements(settlement(partition, offset, leaseId, outcome, delay, reason))
                 .build();
         ItemError result = admin.call(
                         false,
@@ -96,10 +88,18 @@ public final class QueueLeases {
         return result.getReason() == ErrorReason.ERROR_REASON_UNSPECIFIED ? null : result.getMessage();
     }
 
-    private static com.google.protobuf.Duration duration(Duration duration) {
-        return com.google.protobuf.Duration.newBuilder()
-                .setSeconds(duration.getSeconds())
-                .setNanos(duration.getNano())
-                .build();
+    /** @param delay of a retry, or length of an extension; null for the group's */
+    static Settlement settlement(
+            int partition, long offset, long leaseId, Outcome outcome, @Nullable Duration delay, String reason) {
+        Settlement.Builder settlement = Settlement.newBuilder()
+                .setPartition(partition)
+                .setOffset(offset)
+                .setLeaseId(leaseId)
+                .setOutcome(outcome)
+                .setReason(reason);
+        if (delay != null) {
+            settlement.setDelay(Durations.fromMillis(delay.toMillis()));
+        }
+        return settlement.build();
     }
 }

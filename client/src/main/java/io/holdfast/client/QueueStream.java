@@ -1,5 +1,6 @@
 package io.holdfast.client;
 
+import com.google.protobuf.util.Durations;
 import io.grpc.Context;
 import io.grpc.stub.StreamObserver;
 import io.holdfast.v1.Credit;
@@ -114,9 +115,7 @@ final class QueueStream {
                 .addAllPartitions(settings.partitions());
         java.time.Duration lease = settings.lease();
         if (lease != null) {
-            open.setLease(com.google.protobuf.Duration.newBuilder()
-                    .setSeconds(lease.getSeconds())
-                    .setNanos(lease.getNano()));
+            open.setLease(Durations.fromMillis(lease.toMillis()));
         }
         send(ReceiveRequest.newBuilder().setOpen(open).build());
         credit(listener.creditAtStart());

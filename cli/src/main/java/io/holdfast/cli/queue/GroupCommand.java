@@ -1,9 +1,9 @@
 package io.holdfast.cli.queue;
 
 import io.holdfast.cli.ConnectOptions;
-import io.holdfast.cli.Durations;
 import io.holdfast.cli.Positions;
 import io.holdfast.cli.Table;
+import io.holdfast.cli.TimeSpans;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.Position;
 import io.holdfast.v1.DescribeGroupResponse;
@@ -90,9 +90,9 @@ public final class GroupCommand implements Runnable {
         QueueConfig config = group.getConfig();
         System.out.println("group " + group.getName() + " of " + group.getTopic() + ": "
                 + config.getOrder().name().substring("QUEUE_ORDER_".length()).toLowerCase(Locale.ROOT) + ", lease "
-                + Durations.text(config.getLease()) + ", dead after " + config.getFailuresMax() + " failures"
+                + TimeSpans.text(config.getLease()) + ", dead after " + config.getFailuresMax() + " failures"
                 + (config.getDiscardDead() ? ", then discarded" : "") + ", retry after "
-                + Durations.text(config.getRetryDelay()) + " to " + Durations.text(config.getRetryDelayMax())
+                + TimeSpans.text(config.getRetryDelay()) + " to " + TimeSpans.text(config.getRetryDelayMax())
                 + (config.getPaused() ? ", PAUSED" : ""));
     }
 
@@ -116,7 +116,7 @@ public final class GroupCommand implements Runnable {
                                 .name()
                                 .substring("QUEUE_ORDER_".length())
                                 .toLowerCase(Locale.ROOT),
-                        Durations.text(config.getLease()),
+                        TimeSpans.text(config.getLease()),
                         config.getFailuresMax(),
                         config.getPaused() ? "yes" : "");
             }
@@ -158,7 +158,7 @@ public final class GroupCommand implements Runnable {
                                 + (partition.getDeadPending() == 0
                                         ? ""
                                         : " (" + partition.getDeadPending() + " on their way)"),
-                        partition.hasOldestAge() ? Durations.text(partition.getOldestAge()) : "");
+                        partition.hasOldestAge() ? TimeSpans.text(partition.getOldestAge()) : "");
                 partition
                         .getMembersList()
                         .forEach(member ->

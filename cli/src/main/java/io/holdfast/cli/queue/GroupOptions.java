@@ -1,7 +1,8 @@
 package io.holdfast.cli.queue;
 
-import io.holdfast.cli.Durations;
+import com.google.protobuf.util.Durations;
 import io.holdfast.cli.Positions;
+import io.holdfast.cli.TimeSpans;
 import io.holdfast.client.Position;
 import io.holdfast.v1.QueueConfig;
 import io.holdfast.v1.QueueOrder;
@@ -29,7 +30,7 @@ final class GroupOptions {
 
     @Option(
             names = "--lease",
-            converter = Durations.class,
+            converter = TimeSpans.class,
             paramLabel = "TIME",
             description = "How long a member holds a record without a sign of life. Default: 30s.")
     @Nullable
@@ -41,7 +42,7 @@ final class GroupOptions {
 
     @Option(
             names = "--retry-delay",
-            converter = Durations.class,
+            converter = TimeSpans.class,
             paramLabel = "TIME",
             description = "Before the first retry; doubled with each failure. Default: 1s.")
     @Nullable
@@ -49,7 +50,7 @@ final class GroupOptions {
 
     @Option(
             names = "--retry-delay-max",
-            converter = Durations.class,
+            converter = TimeSpans.class,
             paramLabel = "TIME",
             description = "Bound of the doubling. Default: 5m.")
     @Nullable
@@ -85,16 +86,16 @@ final class GroupOptions {
             config.setStart(from.start());
         }
         if (lease != null) {
-            config.setLease(Durations.of(lease));
+            config.setLease(Durations.fromMillis(lease.toMillis()));
         }
         if (failuresMax != null) {
             config.setFailuresMax(failuresMax);
         }
         if (retryDelay != null) {
-            config.setRetryDelay(Durations.of(retryDelay));
+            config.setRetryDelay(Durations.fromMillis(retryDelay.toMillis()));
         }
         if (retryDelayMax != null) {
-            config.setRetryDelayMax(Durations.of(retryDelayMax));
+            config.setRetryDelayMax(Durations.fromMillis(retryDelayMax.toMillis()));
         }
         if (inFlightMax != null) {
             config.setInFlightMax(inFlightMax);

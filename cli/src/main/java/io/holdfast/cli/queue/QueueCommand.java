@@ -3,8 +3,8 @@ package io.holdfast.cli.queue;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.holdfast.cli.ConnectOptions;
-import io.holdfast.cli.Durations;
 import io.holdfast.cli.RecordText;
+import io.holdfast.cli.TimeSpans;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.QueueLeases;
 import io.holdfast.v1.Outcome;
@@ -56,13 +56,13 @@ public final class QueueCommand implements Runnable {
             @Option(
                             names = {"-w", "--wait"},
                             defaultValue = "1s",
-                            converter = Durations.class,
+                            converter = TimeSpans.class,
                             paramLabel = "TIME",
                             description = "How long to wait for the first. Default: ${DEFAULT-VALUE}.")
                     Duration wait,
             @Option(
                             names = "--lease",
-                            converter = Durations.class,
+                            converter = TimeSpans.class,
                             paramLabel = "TIME",
                             description = "Default: as the group says.")
                     @Nullable
@@ -109,7 +109,7 @@ public final class QueueCommand implements Runnable {
             @Option(names = "--reject", description = "They can never succeed: dead-letter them now.") boolean reject,
             @Option(
                             names = "--delay",
-                            converter = Durations.class,
+                            converter = TimeSpans.class,
                             paramLabel = "TIME",
                             description = "Before the retry. Default: the group's backoff.")
                     @Nullable

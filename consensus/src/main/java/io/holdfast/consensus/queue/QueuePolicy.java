@@ -1,5 +1,6 @@
 package io.holdfast.consensus.queue;
 
+import com.google.protobuf.util.Durations;
 import io.holdfast.v1.QueueConfig;
 import io.holdfast.v1.QueueOrder;
 import io.holdfast.v1.Start;
@@ -27,19 +28,15 @@ public record QueuePolicy(
         return new QueuePolicy(
                 config.getStart(),
                 createdMs,
-                millis(config.getLease()),
+                Durations.toMillis(config.getLease()),
                 config.getFailuresMax(),
-                millis(config.getRetryDelay()),
-                millis(config.getRetryDelayMax()),
+                Durations.toMillis(config.getRetryDelay()),
+                Durations.toMillis(config.getRetryDelayMax()),
                 config.getInFlightMax(),
                 config.getMemberInFlightMax() == 0 ? Integer.MAX_VALUE : config.getMemberInFlightMax(),
                 config.getOrder(),
                 config.getDiscardDead(),
                 config.getPaused());
-    }
-
-    private static long millis(com.google.protobuf.Duration duration) {
-        return duration.getSeconds() * 1000 + duration.getNanos() / 1_000_000;
     }
 
     boolean isKeyed() {

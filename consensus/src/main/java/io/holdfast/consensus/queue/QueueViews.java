@@ -1,5 +1,6 @@
 package io.holdfast.consensus.queue;
 
+import com.google.protobuf.util.Durations;
 import io.holdfast.internal.v1.DeadRecord;
 import io.holdfast.internal.v1.RunPhase;
 import io.holdfast.v1.ExplainRecordResponse;
@@ -236,11 +237,7 @@ public final class QueueViews {
     }
 
     private static com.google.protobuf.Duration duration(long ms) {
-        long atLeast = Math.max(0, ms);
-        return com.google.protobuf.Duration.newBuilder()
-                .setSeconds(atLeast / 1000)
-                .setNanos((int) (atLeast % 1000) * 1_000_000)
-                .build();
+        return Durations.fromMillis(Math.max(0, ms));
     }
 
     private static String text(long ms) {

@@ -1,5 +1,6 @@
 package io.holdfast.consensus.queue;
 
+import com.google.protobuf.util.Durations;
 import io.holdfast.internal.v1.OffsetRange;
 import io.holdfast.internal.v1.QueueOperation;
 import io.holdfast.internal.v1.QueueSettle;
@@ -76,8 +77,7 @@ final class Settlements {
                 .setFailuresMax(policy.failuresMax())
                 .setDiscardDead(policy.discardDead());
         if (settlement.hasDelay()) {
-            settle.setDelayMs(settlement.getDelay().getSeconds() * 1000
-                    + settlement.getDelay().getNanos() / 1_000_000);
+            settle.setDelayMs(Durations.toMillis(settlement.getDelay()));
         } else if (settlement.getOutcome() == Outcome.OUTCOME_EXTEND) {
             settle.setDelayMs(policy.leaseMs());
         } else if (settlement.getOutcome() == Outcome.OUTCOME_RETRY) {

@@ -1,6 +1,7 @@
 package io.holdfast.node.queue;
 
 import com.google.protobuf.Duration;
+import com.google.protobuf.util.Durations;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.QueueConfig;
@@ -51,7 +52,7 @@ final class GroupConfigs {
                 "retry_delay_max",
                 config.hasRetryDelayMax(),
                 config.getRetryDelayMax(),
-                Math.max(300_000, millis(full.getRetryDelay())),
+                Math.max(300_000, Durations.toMillis(full.getRetryDelay())),
                 0,
                 RETRY_DELAY_MS_MAX));
         full.setFailuresMax(number("failures_max", config.getFailuresMax(), FAILURES_MAX_DEFAULT, FAILURES_MAX_MAX));
@@ -76,24 +77,16 @@ final class GroupConfigs {
     private static Duration duration(
             String what, boolean isGiven, Duration given, long defaultMs, long minMs, long maxMs) {
         long ms = isGiven ? checked(what, given, minMs, maxMs) : defaultMs;
-        return Duration.newBuilder()
-                .setSeconds(ms / 1000)
-                .setNanos((int) (ms % 1000) * 1_000_000)
-                .build();
+        return Durations.fromMillis(ms);
     }
 
     /** A duration in milliseconds, refused if out of bounds. */
     static long checked(String what, Duration given, long minMs, long maxMs) {
-        long seconds = given.getSeconds();
-        long ms = seconds < 0 || seconds > maxMs ? -1 : millis(given);
+        long ms = Durations.isValid(given) ? Durations.toMillis(given) : -1;
         if (ms < minMs || ms > maxMs) {
             throw invalid("choose " + what + " between " + minMs + " ms and " + maxMs + " ms");
         }
         return ms;
-    }
-
-    static long millis(Duration duration) {
-        return duration.getSeconds() * 1000 + duration.getNanos() / 1_000_000;
     }
 
     static Refusal invalid(String message) {

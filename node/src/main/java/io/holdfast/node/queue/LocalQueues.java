@@ -1,5 +1,6 @@
 package io.holdfast.node.queue;
 
+import com.google.protobuf.util.Durations;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.partition.ReplicaQueues;
@@ -143,9 +144,7 @@ final class LocalQueues {
                         .setAppendTime(Headers.timestamp(leased.appendMs()))
                         .setRecord(Records.toApi(leased.record())))
                 .setLeaseId(leased.leaseId())
-                .setLease(com.google.protobuf.Duration.newBuilder()
-                        .setSeconds(leased.leaseMs() / 1000)
-                        .setNanos((int) (leased.leaseMs() % 1000) * 1_000_000))
+                .setLease(Durations.fromMillis(leased.leaseMs()))
                 .setDeliveryCount(leased.delivered())
                 .setFailureCount(leased.failed())
                 .build();

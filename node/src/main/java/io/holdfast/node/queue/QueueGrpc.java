@@ -1,5 +1,6 @@
 package io.holdfast.node.queue;
 
+import com.google.protobuf.util.Durations;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.holdfast.consensus.Refusal;
@@ -73,7 +74,7 @@ public final class QueueGrpc extends QueueServiceGrpc.QueueServiceImplBase {
         call.setOnCancelHandler(() -> {}); // looked at below
         Replies.send(to, executor, () -> {
             check(request);
-            long waitNanos = TimeUnit.MILLISECONDS.toNanos(GroupConfigs.millis(request.getWait()));
+            long waitNanos = TimeUnit.MILLISECONDS.toNanos(Durations.toMillis(request.getWait()));
             long latest = deadline() - TimeUnit.MILLISECONDS.toNanos(EARLY_MS);
             long until = Math.min(System.nanoTime() + waitNanos, latest);
             return groups.getOrCreate(request.getTopic(), request.getGroup())
@@ -94,7 +95,7 @@ public final class QueueGrpc extends QueueServiceGrpc.QueueServiceImplBase {
                 .setMember(request.getMember())
                 .setMaxRecords(Math.max(1, request.getMaxRecords()))
                 .setMaxBytes(request.getMaxBytes() == 0 ? BYTES_DEFAULT : Math.min(request.getMaxBytes(), BYTES_MAX))
-                .setLeaseMs(GroupConfigs.millis(request.getLease()))
+                .setLeaseMs(Durations.toMillis(request.getLease()))
                 .build();
         return router.poll(acquire, group, partitions(request, group), until, gone)
                 .thenApply(deliveries -> {
