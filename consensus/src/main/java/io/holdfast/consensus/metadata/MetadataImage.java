@@ -126,16 +126,18 @@ public record MetadataImage(
         return new MetadataImage(index, changed, topics, namedProducers, groups, nextProducerId, nextTopicId);
     }
 
+    /** A new topic, or one that replaces its own older row. */
     MetadataImage withTopic(long index, TopicRow topic) {
         NavigableMap<String, TopicRow> changed = new TreeMap<>(topics);
         changed.put(topic.getName(), topic);
-        return new MetadataImage(index, nodes, changed, namedProducers, groups, nextProducerId, topic.getTopicId() + 1);
-    }
-
-    MetadataImage withChangedTopic(long index, TopicRow topic) {
-        NavigableMap<String, TopicRow> changed = new TreeMap<>(topics);
-        changed.put(topic.getName(), topic);
-        return new MetadataImage(index, nodes, changed, namedProducers, groups, nextProducerId, nextTopicId);
+        return new MetadataImage(
+                index,
+                nodes,
+                changed,
+                namedProducers,
+                groups,
+                nextProducerId,
+                Math.max(nextTopicId, topic.getTopicId() + 1));
     }
 
     MetadataImage withoutTopic(long index, String name) {

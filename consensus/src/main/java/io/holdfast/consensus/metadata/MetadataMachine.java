@@ -165,7 +165,7 @@ final class MetadataMachine extends GroupMachine {
         }
         TopicRow topic = existing.toBuilder().setConfig(command.getConfig()).build();
         reply.setTopic(topic);
-        return image.withChangedTopic(index, topic);
+        return image.withTopic(index, topic);
     }
 
     private static boolean isWorkQueue(TopicConfig config) {

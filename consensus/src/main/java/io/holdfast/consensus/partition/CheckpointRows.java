@@ -35,22 +35,16 @@ final class CheckpointRows {
     }
 
     List<ProducerEntry> producers() throws IOException {
-        List<ProducerEntry> producers = new ArrayList<>();
-        List<InvalidProtocolBufferException> damaged = new ArrayList<>();
-        tables.scan(Table.PRODUCERS, group.bytes(), (key, value) -> {
-            try {
-                producers.add(ProducerEntry.newBuilder()
+        return rows(
+                Table.PRODUCERS,
+                (key, value) -> ProducerEntry.newBuilder()
                         .setProducerId(ByteBuffer.wrap(key).getLong(16))
                         .setRow(ProducerRow.parseFrom(value))
                         .build());
-            } catch (InvalidProtocolBufferException e) {
-                damaged.add(e);
-            }
-        });
-        if (!damaged.isEmpty()) {
-            throw new IOException("a producer row of " + group + " cannot be read", damaged.get(0));
-        }
-        return producers;
+    }
+
+    List<QueueRow> queues() throws IOException {
+        return rows(Table.QUEUES, (key, value) -> QueueRow.parseFrom(value));
     }
 
     @Nullable
@@ -59,20 +53,24 @@ final class CheckpointRows {
         return row == null ? null : QueueRow.parseFrom(row);
     }
 
-    List<QueueRow> queues() throws IOException {
-        List<QueueRow> queues = new ArrayList<>();
+    private interface Parser<T> {
+        T parse(byte[] key, byte[] value) throws InvalidProtocolBufferException;
+    }
+
+    private <T> List<T> rows(Table table, Parser<T> parser) throws IOException {
+        List<T> rows = new ArrayList<>();
         List<InvalidProtocolBufferException> damaged = new ArrayList<>();
-        tables.scan(Table.QUEUES, group.bytes(), (key, value) -> {
+        tables.scan(table, group.bytes(), (key, value) -> {
             try {
-                queues.add(QueueRow.parseFrom(value));
+                rows.add(parser.parse(key, value));
             } catch (InvalidProtocolBufferException e) {
                 damaged.add(e);
             }
         });
         if (!damaged.isEmpty()) {
-            throw new IOException("a queue row of " + group + " cannot be read", damaged.get(0));
+            throw new IOException("a row of " + group + " in " + table + " cannot be read", damaged.get(0));
         }
-        return queues;
+        return rows;
     }
 
     /** Stores a checkpoint with the producers and queue groups that changed since the last one. */

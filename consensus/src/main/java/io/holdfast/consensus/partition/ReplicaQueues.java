@@ -35,15 +35,12 @@ public final class ReplicaQueues implements QueuePartition {
     /** See {@link QueueLane#acquire}; wakes the group if there may be something to lease. */
     public CompletableFuture<List<LeasedRecord>> acquire(
             long groupId, String member, int recordsMax, long bytesMax, long leaseMs) {
-        if (replica.isAtRest() && isSettledAtRest(groupId)) {
-            return replica.barrier()
-                    .thenCompose(ok -> replica.isAtRest() && isSettledAtRest(groupId)
-                            ? CompletableFuture.completedFuture(List.of())
-                            : whenAwake()
-                                    .thenCompose(
-                                            awake -> lane.acquire(groupId, member, recordsMax, bytesMax, leaseMs)));
-        }
-        return whenAwake().thenCompose(awake -> lane.acquire(groupId, member, recordsMax, bytesMax, leaseMs));
+        CompletableFuture<Boolean> nothing = replica.isAtRest() && isSettledAtRest(groupId)
+                ? replica.barrier().thenApply(ok -> replica.isAtRest() && isSettledAtRest(groupId))
+                : CompletableFuture.completedFuture(false);
+        return nothing.thenCompose(confirmed -> confirmed
+                ? CompletableFuture.completedFuture(List.of())
+                : whenAwake().thenCompose(ok -> lane.acquire(groupId, member, recordsMax, bytesMax, leaseMs)));
     }
 
     /** See {@link QueueLane#whenReady}; at rest, waits for the next record. */
@@ -60,7 +57,7 @@ public final class ReplicaQueues implements QueuePartition {
         return ready;
     }
 
-    /** Completes when the replica is open and a leader is known. */
+    /** Completes when the replica is open and a leader is known; to ask that is no use, which would keep it from rest. */
     public CompletableFuture<Void> whenAwake() {
         return replica.isOpen() && replica.isSettled() ? CompletableFuture.completedFuture(null) : replica.awake();
     }

@@ -153,7 +153,7 @@ final class Choice {
         }
         boolean passes = status.phase() == RunPhase.RUN_PHASE_WAITING
                 && policy.order() == QueueOrder.QUEUE_ORDER_KEYED_SKIP_FAILED;
-        return passes ? false : heldKeys.add(KEY_HASH.hashBytes(key).asLong()) && ready;
+        return !passes && heldKeys.add(KEY_HASH.hashBytes(key).asLong()) && ready;
     }
 
     /** What {@link #take} has passed over since their time to live is over. */

@@ -1,5 +1,7 @@
 package io.holdfast.consensus.queue;
 
+import io.holdfast.consensus.Refusal;
+import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.Start;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +33,10 @@ final class Dispatcher {
     @Nullable
     QueuePolicy policy(long groupId) {
         return policies.of(groupId);
+    }
+
+    static Refusal noSuchGroup() {
+        return Refusal.of(ErrorReason.ERROR_REASON_GROUP_NOT_FOUND, "create the group first: it does not exist");
     }
 
     /** Looks at what there is for a group; null if it has not begun here. */
@@ -83,10 +89,10 @@ final class Dispatcher {
                                 || !choice.expired().isEmpty()));
     }
 
-    /** Where a group begins that has not begun here. */
+    /** Where a group begins that has not begun here, within the log as it is. */
     long start(QueuePolicy policy) {
         Start start = policy.start();
-        return switch (start.getAtCase()) {
+        long offset = switch (start.getAtCase()) {
             case OFFSET -> start.getOffset();
             case TIME ->
                 partition.offsetAt(
@@ -94,5 +100,6 @@ final class Dispatcher {
             case LATEST -> partition.offsetAt(policy.createdMs());
             default -> partition.startOffset();
         };
+        return Math.max(partition.startOffset(), Math.min(partition.highWatermark(), offset));
     }
 }

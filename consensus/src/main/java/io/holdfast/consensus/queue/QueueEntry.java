@@ -17,7 +17,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** One Raft entry in the making: requests become operations, and operations' results answers. One thread at a time. */
@@ -35,8 +35,10 @@ final class QueueEntry {
 
     private boolean tellsTime;
 
-    /** What became an operation. */
-    private record Proposed(QueueRequest request, List<Chosen> chosen, long leaseMs) {}
+    /** Who hears what became of an operation. */
+    private record Proposed(Consumer<QueueResult> answer, Consumer<Throwable> failure) {}
+
+    private static final Proposed NOBODY = new Proposed(result -> {}, why -> {});
 
     QueueEntry(QueuePartition partition, Dispatcher dispatcher, List<QueueRequest> requests, long nowMs) {
         this.partition = partition;
@@ -70,7 +72,7 @@ final class QueueEntry {
                                 .setGroupId(groupId)
                                 .setDiscard(QueueDiscard.newBuilder().addAllRanges(Choice.ranges(choice.expired())))
                                 .build(),
-                        new Proposed(new Time(new CompletableFuture<>()), List.of(), 0));
+                        NOBODY);
             }
         });
     }
@@ -88,7 +90,7 @@ final class QueueEntry {
         if (operation == null) {
             change.result().complete(QueueResult.getDefaultInstance());
         } else {
-            propose(operation, new Proposed(change, List.of(), 0));
+            propose(operation, new Proposed(change.result()::complete, change.result()::completeExceptionally));
         }
     }
 
@@ -100,9 +102,7 @@ final class QueueEntry {
     private void decide(Acquire acquire) {
         QueuePolicy policy = dispatcher.policy(acquire.groupId());
         if (policy == null) {
-            acquire.result()
-                    .completeExceptionally(Refusal.of(
-                            ErrorReason.ERROR_REASON_GROUP_NOT_FOUND, "create the group first: it does not exist"));
+            acquire.result().completeExceptionally(Dispatcher.noSuchGroup());
             return;
         }
         List<Chosen> chosen;
@@ -130,7 +130,9 @@ final class QueueEntry {
                         .setGroupId(acquire.groupId())
                         .setAcquire(Choice.acquire(acquire.member(), leaseMs, chosen))
                         .build(),
-                new Proposed(acquire, chosen, leaseMs));
+                new Proposed(
+                        result -> acquire.result().complete(leased(chosen, leaseMs, result)),
+                        acquire.result()::completeExceptionally));
     }
 
     private void open(Acquire acquire, QueuePolicy policy) {
@@ -143,7 +145,7 @@ final class QueueEntry {
                             .setGroupId(acquire.groupId())
                             .setOpen(QueueOpen.newBuilder().setStartOffset(dispatcher.start(policy)))
                             .build(),
-                    new Proposed(acquire, List.of(), 0));
+                    NOBODY);
         }
         first.add(acquire);
     }
@@ -177,12 +179,7 @@ final class QueueEntry {
             return List.of();
         }
         for (int i = 0; i < results.size(); i++) {
-            Proposed one = proposed.get(i);
-            if (one.request instanceof Change change) {
-                change.result().complete(results.get(i));
-            } else if (one.request instanceof Acquire acquire && !one.chosen.isEmpty()) {
-                acquire.result().complete(leased(one, results.get(i)));
-            }
+            proposed.get(i).answer.accept(results.get(i));
         }
         List<QueueRequest> again = new ArrayList<>();
         opening.values().forEach(again::addAll);
@@ -190,11 +187,11 @@ final class QueueEntry {
     }
 
     private void fail(Throwable why) {
-        proposed.forEach(one -> one.request.result().completeExceptionally(why));
+        proposed.forEach(one -> one.failure.accept(why));
         opening.values().forEach(all -> all.forEach(one -> one.result().completeExceptionally(why)));
     }
 
-    private static List<LeasedRecord> leased(Proposed acquire, QueueResult result) {
+    private static List<LeasedRecord> leased(List<Chosen> chosen, long leaseMs, QueueResult result) {
         Map<Long, GrantedRange> granted = new HashMap<>();
         for (GrantedRange range : result.getGrantedList()) {
             for (long offset = range.getRange().getFrom();
@@ -204,7 +201,7 @@ final class QueueEntry {
             }
         }
         List<LeasedRecord> leased = new ArrayList<>();
-        for (Chosen one : acquire.chosen) {
+        for (Chosen one : chosen) {
             GrantedRange range = granted.get(one.offset());
             if (range != null) {
                 leased.add(new LeasedRecord(
@@ -212,7 +209,7 @@ final class QueueEntry {
                         one.found().appendMs(),
                         one.found().record(),
                         result.getLeaseId(),
-                        acquire.leaseMs,
+                        leaseMs,
                         range.getDelivered(),
                         range.getFailed()));
             }

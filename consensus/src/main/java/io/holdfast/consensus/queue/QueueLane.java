@@ -121,8 +121,11 @@ public final class QueueLane {
      * @param settlements of this partition, with outcomes that exist
      * @return for each whether its lease was live
      */
-    public CompletableFuture<List<Boolean>> settle(long groupId, QueuePolicy policy, List<Settlement> settlements) {
-        return Settlements.write(this, groupId, policy, settlements);
+    public CompletableFuture<List<Boolean>> settle(long groupId, List<Settlement> settlements) {
+        QueuePolicy policy = policies.of(groupId);
+        return policy == null
+                ? CompletableFuture.failedFuture(Dispatcher.noSuchGroup())
+                : Settlements.write(this, groupId, policy, settlements);
     }
 
     /** Begins anew at an offset; completes with the lowest offset that was not settled before. */
@@ -185,7 +188,7 @@ public final class QueueLane {
             return;
         }
         long now = clock.nowMs();
-        List<QueueState> overdue = new ArrayList<>();
+        List<Long> overdue = new ArrayList<>();
         List<Long> deleted = new ArrayList<>();
         boolean[] timed = new boolean[1];
         partition.ask(table -> {
@@ -194,7 +197,7 @@ public final class QueueLane {
                 if (policies.isDeleted(state.groupId())) {
                     deleted.add(state.groupId());
                 } else if (!state.runs().overdue(now, 1).isEmpty()) {
-                    overdue.add(state);
+                    overdue.add(state.groupId());
                 }
             }
             return null;
@@ -213,16 +216,13 @@ public final class QueueLane {
         waiters.wake();
     }
 
-    private void expire(List<QueueState> states) {
+    private void expire(List<Long> groupIds) {
         if (!expiring.compareAndSet(false, true)) {
             return;
         }
-        List<CompletableFuture<?>> all = new ArrayList<>();
-        for (QueueState state : states) {
-            long groupId = state.groupId();
-            all.add(change(table -> expiry(table, groupId)));
-        }
-        CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
+        CompletableFuture.allOf(groupIds.stream()
+                        .map(groupId -> change(table -> expiry(table, groupId)))
+                        .toArray(CompletableFuture[]::new))
                 .whenComplete((ok, failure) -> expiring.set(false));
     }
 

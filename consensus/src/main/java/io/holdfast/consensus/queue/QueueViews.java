@@ -33,11 +33,10 @@ public final class QueueViews {
 
     /** Where a group stands. */
     public io.holdfast.v1.QueuePartition describe(long groupId) {
-        QueuePolicy policy = dispatcher.policy(groupId);
-        long begin = policy == null ? partition.startOffset() : dispatcher.start(policy);
         long now = clock.nowMs();
+        long floor = floor(groupId);
         io.holdfast.v1.QueuePartition.Builder view =
-                partition.ask(table -> describe(table.state(groupId), now, begin, partition.highWatermark()));
+                partition.ask(table -> describe(table.state(groupId), now, floor, partition.highWatermark()));
         RecordCache.Found oldest = view.getFloor() < view.getEnd() ? records.at(view.getFloor()) : null;
         if (oldest != null) {
             view.setOldestAge(duration(System.currentTimeMillis() - oldest.appendMs()));
@@ -134,7 +133,7 @@ public final class QueueViews {
             answer.setPhase(RecordPhase.RECORD_PHASE_READY)
                     .addExplanation("It was never handed out: " + (offset - state.next())
                             + " records that were not either come before it.");
-            return whyNotNow(state, policy, clockMs, endOfLog, waiters, answer).build();
+            return whyNotNow(state, policy, waiters, answer).build();
         }
         Status status = run.status();
         answer.setDeliveryCount(status.delivered())
@@ -170,7 +169,7 @@ public final class QueueViews {
                                         ? "Its retry is due."
                                         : "It is handed out again in " + text(status.dueMs() - clockMs) + ".");
                 if (due) {
-                    whyNotNow(state, policy, clockMs, endOfLog, waiters, answer);
+                    whyNotNow(state, policy, waiters, answer);
                 }
             }
             case RUN_PHASE_READY -> {
@@ -179,7 +178,7 @@ public final class QueueViews {
                                 status.delivered() == 0
                                         ? "It was passed over so far, or redriven, and is next in line."
                                         : "It was handed out " + status.delivered() + " times and came back.");
-                whyNotNow(state, policy, clockMs, endOfLog, waiters, answer);
+                whyNotNow(state, policy, waiters, answer);
             }
             case RUN_PHASE_DEAD ->
                 answer.setPhase(RecordPhase.RECORD_PHASE_DEAD)
@@ -202,12 +201,7 @@ public final class QueueViews {
     }
 
     private static ExplainRecordResponse.Builder whyNotNow(
-            QueueState state,
-            @Nullable QueuePolicy policy,
-            long clockMs,
-            long endOfLog,
-            int waiters,
-            ExplainRecordResponse.Builder answer) {
+            QueueState state, @Nullable QueuePolicy policy, int waiters, ExplainRecordResponse.Builder answer) {
         RunMap runs = state.runs();
         long leased = runs.records(RunPhase.RUN_PHASE_LEASED);
         if (policy == null) {

@@ -1,8 +1,6 @@
 package io.holdfast.consensus.queue;
 
 import io.holdfast.consensus.Refusal;
-import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -67,27 +65,15 @@ final class ReadyWaiters {
 
     private void look() {
         watchLog(); // first: what is appended from here on wakes again
-        List<Waiter> all;
-        synchronized (this) {
-            all = new ArrayList<>(waiters);
+        List<Waiter> all = all();
+        try {
+            all.stream()
+                    .filter(waiter -> check.canAcquire(waiter.groupId, waiter.member))
+                    .toList()
+                    .forEach(waiter -> waiter.ready.complete(null));
+        } catch (RuntimeException e) {
+            all.forEach(waiter -> waiter.ready.completeExceptionally(e));
         }
-        List<Waiter> woken = new ArrayList<>();
-        RuntimeException failure = null;
-        for (Iterator<Waiter> each = all.iterator(); each.hasNext() && failure == null; ) {
-            Waiter waiter = each.next();
-            try {
-                if (check.canAcquire(waiter.groupId, waiter.member)) {
-                    woken.add(waiter);
-                }
-            } catch (RuntimeException e) {
-                failure = e;
-            }
-        }
-        if (failure != null) {
-            RuntimeException why = failure;
-            all.forEach(waiter -> waiter.ready.completeExceptionally(why));
-        }
-        woken.forEach(waiter -> waiter.ready.complete(null));
         boolean again;
         synchronized (this) {
             waking = false;
@@ -116,12 +102,8 @@ final class ReadyWaiters {
 
     /** Wakes those that should have been; returns how many. */
     int wakeStalled(long nanos) {
-        List<Waiter> all;
-        synchronized (this) {
-            all = new ArrayList<>(waiters);
-        }
         int stalled = 0;
-        for (Waiter waiter : all) {
+        for (Waiter waiter : all()) {
             if (nanos - waiter.sinceNanos > STALL_NANOS
                     && check.canAcquire(waiter.groupId, waiter.member)
                     && waiter.ready.complete(null)) {
@@ -132,11 +114,12 @@ final class ReadyWaiters {
     }
 
     void fail(Refusal refusal) {
-        List<Waiter> all;
-        synchronized (this) {
-            all = new ArrayList<>(waiters);
-        }
-        all.forEach(waiter -> waiter.ready.completeExceptionally(refusal));
+        all().forEach(waiter -> waiter.ready.completeExceptionally(refusal));
+    }
+
+    /** A copy: waiters leave as they are woken. */
+    private synchronized List<Waiter> all() {
+        return List.copyOf(waiters);
     }
 
     synchronized int count() {

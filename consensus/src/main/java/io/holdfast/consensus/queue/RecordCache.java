@@ -10,6 +10,7 @@ import io.holdfast.storage.log.BatchEntry;
 import io.holdfast.storage.log.LogSlice;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -143,7 +144,7 @@ public final class RecordCache {
             return new Batch(
                     batch.baseOffset(),
                     entry.baseOffset(),
-                    java.util.Collections.nCopies(entry.skippedRecords() + entry.recordCount(), stand),
+                    Collections.nCopies(entry.skippedRecords() + entry.recordCount(), stand),
                     entry.appendMs(),
                     cost);
         }

@@ -160,18 +160,20 @@ final class RunMap {
 
     /** Waiting runs whose retry is due, the one that has waited longest first. */
     List<Run> waited(long clockMs) {
-        return due(waits, clockMs);
+        return due(waits, clockMs, Integer.MAX_VALUE);
     }
 
     /** Leases past their end, at most {@code max}. */
     List<Run> overdue(long clockMs, int max) {
-        List<Run> overdue = due(leases, clockMs);
-        return overdue.size() <= max ? overdue : overdue.subList(0, max);
+        return due(leases, clockMs, max);
     }
 
-    private List<Run> due(NavigableSet<Due> set, long clockMs) {
+    private List<Run> due(NavigableSet<Due> set, long clockMs, int max) {
         List<Run> due = new ArrayList<>();
         for (Due one : set.headSet(new Due(clockMs, Long.MAX_VALUE), true)) {
+            if (due.size() == max) {
+                break;
+            }
             Run run = runs.get(one.from);
             if (run == null) {
                 throw new IllegalStateException("no run at " + one.from);

@@ -70,7 +70,6 @@ class QueueLaneTest {
     private CompletableFuture<List<Boolean>> settle(LeasedRecord record, Outcome outcome) {
         return lane.settle(
                 GROUP,
-                policy,
                 List.of(Settlement.newBuilder()
                         .setOffset(record.offset())
                         .setLeaseId(record.leaseId())

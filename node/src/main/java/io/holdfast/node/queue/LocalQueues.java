@@ -5,7 +5,6 @@ import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.partition.ReplicaQueues;
 import io.holdfast.consensus.queue.LeasedRecord;
-import io.holdfast.consensus.queue.QueuePolicy;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.AcquireRequest;
 import io.holdfast.internal.v1.AcquireResponse;
@@ -181,13 +180,12 @@ final class LocalQueues {
 
     CompletableFuture<List<Boolean>> settle(long groupId, int partition, List<Settlement> settlements) {
         GroupRow group = group(groupId);
-        QueuePolicy policy = QueuePolicy.of(group.getConfig(), group.getCreatedMs());
         long started = System.nanoTime();
         return onLeader(
                         group,
                         partition,
                         queues -> queues.whenAwake()
-                                .thenCompose(ok -> queues.lane().settle(groupId, policy, settlements)))
+                                .thenCompose(ok -> queues.lane().settle(groupId, settlements)))
                 .thenApply(accepted -> {
                     metrics.settled(settlements, accepted, System.nanoTime() - started);
                     return accepted;

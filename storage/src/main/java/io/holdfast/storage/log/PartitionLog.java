@@ -400,13 +400,15 @@ public final class PartitionLog implements Closeable {
         if (start == nextOffset) {
             return 0;
         }
-        Segment first = segmentOf(start);
-        long ordinal = Math.max(0, first.index().lastAtMost(BatchEntry::baseOffset, start));
-        long bytes = -first.index().get(ordinal).position();
-        boolean counts = false;
-        for (Segment segment : segments) {
-            counts |= segment == first;
-            bytes += counts ? segment.size() - (segment == first ? 0 : Segment.HEADER_BYTES) : 0;
+        long bytes = 0;
+        List<Segment> all = segments;
+        for (int i = all.size() - 1; i >= 0; i--) {
+            Segment segment = all.get(i);
+            if (segment.baseOffset() >= 0 && segment.baseOffset() <= start) {
+                long ordinal = segment.index().lastAtMost(BatchEntry::baseOffset, start);
+                return bytes + segment.size() - segment.index().get(ordinal).position();
+            }
+            bytes += segment.size() - Segment.HEADER_BYTES;
         }
         return bytes;
     }
