@@ -2,6 +2,7 @@ package io.holdfast.client;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.holdfast.record.HeaderNames;
 import io.holdfast.record.RecordHeader;
 import io.holdfast.v1.DeadLetter;
 import io.holdfast.v1.RedriveResult;
@@ -11,8 +12,6 @@ import java.util.function.Function;
 
 /** The dead letters of a queue group: what it has given up on. Calls block. Thread-safe. */
 public final class DeadLetters {
-    private static final String HEADER_PREFIX = "holdfast-dlq-";
-
     private final Admin admin;
     private final Function<ReaderSettings, Reader> readers;
     private final String topic;
@@ -31,7 +30,7 @@ public final class DeadLetters {
         public String header(String name) {
             for (RecordHeader header : record.headers()) {
                 byte[] value = header.value();
-                if (header.name().equals(HEADER_PREFIX + name) && value != null) {
+                if (header.name().equals(HeaderNames.DEAD_LETTER_PREFIX + name) && value != null) {
                     return new String(value, UTF_8);
                 }
             }

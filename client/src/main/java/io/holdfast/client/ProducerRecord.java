@@ -2,6 +2,7 @@ package io.holdfast.client;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
+import io.holdfast.record.HeaderNames;
 import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordHeader;
 import java.time.Duration;
@@ -35,7 +36,7 @@ public record ProducerRecord(
     public ProducerRecord withTimeToLive(Duration ttl) {
         List<RecordHeader> more = new ArrayList<>(headers);
         more.add(new RecordHeader(
-                "holdfast-ttl-ms", Long.toString(ttl.toMillis()).getBytes(US_ASCII)));
+                HeaderNames.TTL_MS, Long.toString(ttl.toMillis()).getBytes(US_ASCII)));
         return new ProducerRecord(topic, partition, key, value, List.copyOf(more), timestampMs);
     }
 

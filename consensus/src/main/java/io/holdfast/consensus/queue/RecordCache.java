@@ -2,6 +2,7 @@ package io.holdfast.consensus.queue;
 
 import com.google.common.cache.Cache;
 import com.google.common.cache.CacheBuilder;
+import io.holdfast.record.HeaderNames;
 import io.holdfast.record.InvalidBatchException;
 import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordBatch;
@@ -139,7 +140,7 @@ public final class RecordCache {
                     null,
                     null,
                     List.of(new RecordHeader(
-                            "holdfast-undecodable",
+                            HeaderNames.UNDECODABLE,
                             String.valueOf(e.getMessage()).getBytes(StandardCharsets.UTF_8))));
             return new Batch(
                     batch.baseOffset(),

@@ -6,6 +6,7 @@ import com.google.common.util.concurrent.MoreExecutors;
 import io.grpc.Context;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /** gRPC's futures as ours. */
@@ -23,6 +24,11 @@ public final class Calls {
         } finally {
             Context.ROOT.detach(before);
         }
+    }
+
+    /** The part of an answer that is wanted. */
+    public static <A, B> ListenableFuture<B> map(ListenableFuture<A> answer, Function<A, B> part) {
+        return Futures.transform(answer, part::apply, MoreExecutors.directExecutor());
     }
 
     /** Completes on gRPC's thread; fails with the call's StatusRuntimeException. */

@@ -27,6 +27,7 @@ import java.util.function.Supplier;
  */
 public final class MetadataClient {
     private static final long RETRY_MS = 50;
+    private static final Duration KNOWN_PATIENCE = Duration.ofSeconds(3);
     private static final long HELLO_MS = 500;
     private static final long HELLO_AGAIN_MS = 10;
 
@@ -85,6 +86,11 @@ public final class MetadataClient {
         } else {
             timer.schedule(() -> awaitApplied(index, deadline, result), 5, TimeUnit.MILLISECONDS);
         }
+    }
+
+    /** As {@link #appliedEverywhere(long, Duration)}, for as long as a caller should be made to wait for that. */
+    public CompletableFuture<Void> appliedEverywhere(long index) {
+        return appliedEverywhere(index, KNOWN_PATIENCE);
     }
 
     /** Once all nodes that are up have applied this metadata index, so that the caller finds its change on any. */

@@ -20,6 +20,7 @@ import io.holdfast.node.cluster.TopicPlan;
 import io.holdfast.node.service.Appends;
 import io.holdfast.node.service.Forwarder;
 import io.holdfast.record.Compression;
+import io.holdfast.record.HeaderNames;
 import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordBatch;
 import io.holdfast.record.RecordBatchBuilder;
@@ -47,7 +48,6 @@ import org.slf4j.LoggerFactory;
 final class DeadLetterMover {
     private static final Logger LOG = LoggerFactory.getLogger(DeadLetterMover.class);
     private static final int LETTERS_MAX = 500;
-    private static final String HEADER_PREFIX = "holdfast-dlq-";
     private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
@@ -199,7 +199,7 @@ final class DeadLetterMover {
         List<RecordHeader> headers = new ArrayList<>();
         if (content != null) {
             content.headers().stream()
-                    .filter(header -> !header.name().startsWith(HEADER_PREFIX))
+                    .filter(header -> !header.name().startsWith(HeaderNames.DEAD_LETTER_PREFIX))
                     .forEach(headers::add);
         }
         header(headers, "topic", group.getTopic());
@@ -229,12 +229,12 @@ final class DeadLetterMover {
     /** One that was as large as a record may be, and has no room for our headers. */
     private static LogRecord withoutContent(LogRecord record) {
         List<RecordHeader> headers = new ArrayList<>(record.headers());
-        headers.removeIf(header -> !header.name().startsWith(HEADER_PREFIX));
+        headers.removeIf(header -> !header.name().startsWith(HeaderNames.DEAD_LETTER_PREFIX));
         header(headers, "content", "too large to be copied: read it where it came from");
         return new LogRecord(record.timestampMs(), null, null, headers);
     }
 
     private static void header(List<RecordHeader> headers, String name, String value) {
-        headers.add(new RecordHeader(HEADER_PREFIX + name, value.getBytes(StandardCharsets.UTF_8)));
+        headers.add(new RecordHeader(HeaderNames.DEAD_LETTER_PREFIX + name, value.getBytes(StandardCharsets.UTF_8)));
     }
 }

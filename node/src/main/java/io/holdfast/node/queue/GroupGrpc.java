@@ -1,8 +1,6 @@
 package io.holdfast.node.queue;
 
-import com.google.common.util.concurrent.Futures;
 import com.google.common.util.concurrent.ListenableFuture;
-import com.google.common.util.concurrent.MoreExecutors;
 import io.grpc.Channel;
 import io.grpc.stub.StreamObserver;
 import io.holdfast.consensus.raft.GroupId;
@@ -13,6 +11,7 @@ import io.holdfast.internal.v1.QueueNodeServiceGrpc;
 import io.holdfast.internal.v1.QueueRedrive;
 import io.holdfast.internal.v1.RedrivePartitionRequest;
 import io.holdfast.internal.v1.SeekPartitionRequest;
+import io.holdfast.node.cluster.Calls;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.service.Errors;
 import io.holdfast.node.service.Forwarder;
@@ -35,7 +34,6 @@ import io.holdfast.v1.QueuePartition;
 import io.holdfast.v1.RedriveDeadLettersRequest;
 import io.holdfast.v1.RedriveDeadLettersResponse;
 import io.holdfast.v1.RedriveResult;
-import io.holdfast.v1.RedriveState;
 import io.holdfast.v1.SeekGroupRequest;
 import io.holdfast.v1.SeekGroupResponse;
 import io.holdfast.v1.SoughtPartition;
@@ -45,11 +43,10 @@ import io.holdfast.v1.UpdateGroupResponse;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /** GroupService: groups are in the metadata, where they stand is asked of each partition's leader. */
 public final class GroupGrpc extends GroupServiceGrpc.GroupServiceImplBase {
@@ -149,7 +146,7 @@ public final class GroupGrpc extends GroupServiceGrpc.GroupServiceImplBase {
                                 group,
                                 p,
                                 () -> local.describe(group.getGroupId(), p),
-                                node -> map(
+                                node -> Calls.map(
                                         QueueNodeServiceGrpc.newFutureStub(node).describeQueue(ask),
                                         answer -> answer.getQueue()))
                         .exceptionally(failure -> QueuePartition.newBuilder()
@@ -196,7 +193,7 @@ public final class GroupGrpc extends GroupServiceGrpc.GroupServiceImplBase {
                                 group,
                                 p,
                                 () -> local.seek(group.getGroupId(), p, request.getTo(), request.getPlanOnly()),
-                                node -> map(
+                                node -> Calls.map(
                                         QueueNodeServiceGrpc.newFutureStub(node).seekPartition(ask),
                                         answer -> answer.getPartition()))
                         .exceptionally(failure -> SoughtPartition.newBuilder()
@@ -227,7 +224,7 @@ public final class GroupGrpc extends GroupServiceGrpc.GroupServiceImplBase {
                             group,
                             partition,
                             () -> local.explain(group.getGroupId(), partition, request.getOffset()),
-                            node -> map(
+                            node -> Calls.map(
                                     QueueNodeServiceGrpc.newFutureStub(node).explain(ask),
                                     answer -> answer.getExplanation()))
                     .thenApply(answer ->
@@ -242,69 +239,52 @@ public final class GroupGrpc extends GroupServiceGrpc.GroupServiceImplBase {
             if (request.getDeadLettersCount() > DEAD_LETTERS_MAX) {
                 throw GroupConfigs.invalid("redrive at most " + DEAD_LETTERS_MAX + " at a time");
             }
-            Map<Integer, List<Integer>> byPartition = new TreeMap<>();
-            for (int i = 0; i < request.getDeadLettersCount(); i++) {
-                int partition = request.getDeadLetters(i).getPartition();
-                state.group(group.getTopic(), partition);
-                byPartition.computeIfAbsent(partition, p -> new ArrayList<>()).add(i);
-            }
-            RedriveResult[] results = new RedriveResult[request.getDeadLettersCount()];
-            List<CompletableFuture<Void>> parts = new ArrayList<>();
-            byPartition.forEach((partition, positions) -> {
-                List<QueueRedrive> letters = new ArrayList<>();
-                for (int i : positions) {
-                    DeadLetter letter = request.getDeadLetters(i);
-                    letters.add(QueueRedrive.newBuilder()
-                            .setOffset(letter.getOffset())
-                            .setNumber(letter.getNumber())
-                            .build());
-                }
-                parts.add(redrive(group, partition, letters).handle((states, failure) -> {
-                    for (int i = 0; i < positions.size(); i++) {
-                        results[positions.get(i)] = failure == null
-                                ? RedriveResult.newBuilder()
-                                        .setState(states.get(i))
-                                        .build()
-                                : RedriveResult.newBuilder()
-                                        .setError(Errors.item(failure))
-                                        .build();
-                    }
-                    return null;
-                }));
-            });
-            return all(parts)
-                    .thenApply(ok -> RedriveDeadLettersResponse.newBuilder()
+            request.getDeadLettersList().forEach(letter -> state.group(group.getTopic(), letter.getPartition()));
+            return ByPartition.ask(
+                            request.getDeadLettersList(),
+                            DeadLetter::getPartition,
+                            (partition, letters) -> redrive(group, partition, letters),
+                            failure -> RedriveResult.newBuilder()
+                                    .setError(Errors.item(failure))
+                                    .build())
+                    .thenApply(results -> RedriveDeadLettersResponse.newBuilder()
                             .setHeader(headers.header())
-                            .addAllResults(List.of(results))
+                            .addAllResults(results)
                             .build());
         });
     }
 
-    private CompletableFuture<List<RedriveState>> redrive(GroupRow group, int partition, List<QueueRedrive> letters) {
+    private CompletableFuture<List<RedriveResult>> redrive(GroupRow group, int partition, List<DeadLetter> letters) {
+        List<QueueRedrive> redrives = letters.stream()
+                .map(letter -> QueueRedrive.newBuilder()
+                        .setOffset(letter.getOffset())
+                        .setNumber(letter.getNumber())
+                        .build())
+                .toList();
         RedrivePartitionRequest ask = RedrivePartitionRequest.newBuilder()
                 .setGroupId(group.getGroupId())
                 .setPartition(partition)
-                .addAllDeadLetters(letters)
+                .addAllDeadLetters(redrives)
                 .build();
         return atLeader(
-                group,
-                partition,
-                () -> local.redrive(group.getGroupId(), partition, letters),
-                node -> map(
-                        QueueNodeServiceGrpc.newFutureStub(node).redrivePartition(ask),
-                        answer -> answer.getStatesList()));
+                        group,
+                        partition,
+                        () -> local.redrive(group.getGroupId(), partition, redrives),
+                        node -> Calls.map(
+                                QueueNodeServiceGrpc.newFutureStub(node).redrivePartition(ask),
+                                answer -> answer.getStatesList()))
+                .thenApply(states -> states.stream()
+                        .map(redriven ->
+                                RedriveResult.newBuilder().setState(redriven).build())
+                        .toList());
     }
 
     private <T> CompletableFuture<T> atLeader(
             GroupRow group,
             int partition,
-            java.util.function.Supplier<CompletableFuture<T>> here,
+            Supplier<CompletableFuture<T>> here,
             Function<Channel, ListenableFuture<T>> there) {
         return forwarder.run(GroupId.ofPartition(group.getTopicId(), partition), here, there);
-    }
-
-    private static <A, B> ListenableFuture<B> map(ListenableFuture<A> answer, Function<A, B> part) {
-        return Futures.transform(answer, part::apply, MoreExecutors.directExecutor());
     }
 
     private static <T> CompletableFuture<List<T>> all(List<CompletableFuture<T>> parts) {

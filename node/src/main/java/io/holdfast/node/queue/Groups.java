@@ -13,14 +13,10 @@ import io.holdfast.node.cluster.MetadataClient;
 import io.holdfast.node.service.Forwarder;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.QueueConfig;
-import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 
 /** Queue groups in the metadata: found, created, changed, deleted. Any thread; nothing blocks. */
 final class Groups {
-    /** How long a new group may take until all nodes know it. */
-    private static final Duration KNOWN_PATIENCE = Duration.ofSeconds(3);
-
     private final ClusterState state;
     private final MetadataClient metadata;
 
@@ -104,8 +100,7 @@ final class Groups {
     }
 
     private CompletableFuture<MetadataReply> submit(String topic, String name, MetadataCommand command) {
-        Duration left = Duration.ofNanos(Math.max(0, Forwarder.deadline() - System.nanoTime()));
-        return metadata.submit(command, left).thenCompose(reply -> {
+        return metadata.submit(command, Forwarder.left()).thenCompose(reply -> {
             if (reply.getResult() == MetadataResult.METADATA_RESULT_TOPIC_NOT_FOUND) {
                 throw Refusal.of(
                         ErrorReason.ERROR_REASON_TOPIC_NOT_FOUND,
@@ -117,7 +112,7 @@ final class Groups {
             if (reply.getResult() == MetadataResult.METADATA_RESULT_GROUP_NOT_FOUND) {
                 throw notFound(topic, name);
             }
-            return metadata.appliedEverywhere(reply.getIndex(), KNOWN_PATIENCE).thenApply(ok -> reply);
+            return metadata.appliedEverywhere(reply.getIndex()).thenApply(ok -> reply);
         });
     }
 }

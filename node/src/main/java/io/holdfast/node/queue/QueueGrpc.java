@@ -8,11 +8,11 @@ import io.holdfast.internal.v1.AcquireRequest;
 import io.holdfast.internal.v1.GroupRow;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.node.service.Errors;
 import io.holdfast.node.service.Forwarder;
 import io.holdfast.node.service.Headers;
 import io.holdfast.node.service.Replies;
 import io.holdfast.v1.Delivery;
-import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.ItemError;
 import io.holdfast.v1.Outcome;
 import io.holdfast.v1.PollRequest;
@@ -185,7 +185,7 @@ public final class QueueGrpc extends QueueServiceGrpc.QueueServiceImplBase {
     /** What a failed settlement says when the whole request was refused. */
     static SettleResponse refused(SettleRequest request, Refusal refusal) {
         SettleResponse.Builder response = SettleResponse.newBuilder();
-        ItemError error = io.holdfast.node.service.Errors.item(refusal);
+        ItemError error = Errors.item(refusal);
         request.getSettlementsList().forEach(settlement -> response.addResults(error));
         return response.build();
     }
@@ -193,10 +193,5 @@ public final class QueueGrpc extends QueueServiceGrpc.QueueServiceImplBase {
     @Override
     public StreamObserver<ReceiveRequest> receive(StreamObserver<ReceiveResponse> to) {
         return new ReceiveCall((ServerCallStreamObserver<ReceiveResponse>) to, this, groups, executor, timer);
-    }
-
-    /** For requests that make no sense. */
-    static Refusal unexpected(String message) {
-        return Refusal.of(ErrorReason.ERROR_REASON_INVALID_REQUEST, message);
     }
 }

@@ -1,5 +1,6 @@
 package io.holdfast.node.queue;
 
+import com.google.common.util.concurrent.ListenableFuture;
 import io.grpc.Context;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.raft.GroupId;
@@ -10,8 +11,8 @@ import io.holdfast.internal.v1.AwaitResponse;
 import io.holdfast.internal.v1.GroupRow;
 import io.holdfast.internal.v1.PartitionFailure;
 import io.holdfast.internal.v1.QueueNodeServiceGrpc;
+import io.holdfast.internal.v1.QueueNodeServiceGrpc.QueueNodeServiceFutureStub;
 import io.holdfast.internal.v1.SettlePartitionRequest;
-import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.cluster.Calls;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.service.Errors;
@@ -21,6 +22,7 @@ import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.ItemError;
 import io.holdfast.v1.Outcome;
 import io.holdfast.v1.Settlement;
+import io.holdfast.v1.WriteOutcome;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -29,8 +31,10 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Brings what members ask for to the nodes that lead the partitions, here or one hop away, and waits for records there
@@ -94,49 +98,9 @@ final class QueueRouter {
         public void run() {
             Map<Integer, List<Integer>> byLeader = byLeader();
             List<Integer> nodes = new ArrayList<>(byLeader.keySet());
-            if (nodes.size() > 1 && request.getMaxRecords() >= nodes.size() * RECORDS_PER_SHARE_MIN) {
-                acquireFromAll(byLeader);
-            } else {
-                Collections.shuffle(nodes);
-                acquire(byLeader, nodes, 0, new ArrayList<>(), 0);
-            }
-        }
-
-        /** Many records are wanted: each leader gives a share, all at once. */
-        private void acquireFromAll(Map<Integer, List<Integer>> byLeader) {
-            List<Delivery> deliveries = Collections.synchronizedList(new ArrayList<>());
-            List<PartitionFailure> failures = Collections.synchronizedList(new ArrayList<>());
-            AtomicInteger answered = new AtomicInteger();
-            List<CompletableFuture<?>> parts = new ArrayList<>();
-            byLeader.forEach((node, led) -> {
-                AcquireRequest part = request.toBuilder()
-                        .clearPartitions()
-                        .addAllPartitions(led)
-                        .setMaxRecords((int) ((long) request.getMaxRecords() * led.size() / partitions.size()))
-                        .setMaxBytes(Math.max(1, request.getMaxBytes() * led.size() / partitions.size()))
-                        .build();
-                parts.add(acquireAt(node, part).handle((response, failure) -> {
-                    if (failure != null) {
-                        failures.add(PartitionFailure.newBuilder()
-                                .setError(Errors.item(failure))
-                                .build());
-                    } else {
-                        deliveries.addAll(response.getDeliveriesList());
-                        failures.addAll(response.getFailuresList());
-                        answered.addAndGet(response.getFailuresCount() < led.size() ? 1 : 0);
-                    }
-                    return null;
-                }));
-            });
-            CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).thenRun(() -> {
-                if (!deliveries.isEmpty()) {
-                    result.complete(List.copyOf(deliveries));
-                } else if (gone.getAsBoolean()) {
-                    result.complete(List.of());
-                } else {
-                    nothing(byLeader, failures, answered.get());
-                }
-            });
+            Collections.shuffle(nodes);
+            boolean many = request.getMaxRecords() >= nodes.size() * RECORDS_PER_SHARE_MIN;
+            acquire(byLeader, nodes, many ? nodes.size() : 1, new ArrayList<>(), 0);
         }
 
         private Map<Integer, List<Integer>> byLeader() {
@@ -148,53 +112,75 @@ final class QueueRouter {
             return byLeader;
         }
 
+        /**
+         * Asks the first of these leaders, for a share each, then the others, until some have something.
+         *
+         * @param atOnce one, or all of them
+         * @param answered leaders that had nothing
+         */
         private void acquire(
                 Map<Integer, List<Integer>> byLeader,
                 List<Integer> nodes,
-                int next,
+                int atOnce,
                 List<PartitionFailure> failures,
                 int answered) {
             if (gone.getAsBoolean()) {
                 result.complete(List.of());
                 return;
             }
-            if (next == nodes.size()) {
+            if (nodes.isEmpty()) {
                 nothing(byLeader, failures, answered);
                 return;
             }
-            int node = nodes.get(next);
-            List<Integer> led = byLeader.getOrDefault(node, List.of());
-            AcquireRequest part =
-                    request.toBuilder().clearPartitions().addAllPartitions(led).build();
-            acquireAt(node, part).whenComplete((response, failure) -> {
-                if (failure != null) {
-                    failures.add(PartitionFailure.newBuilder()
-                            .setError(Errors.item(failure))
-                            .build());
-                    acquire(byLeader, nodes, next + 1, failures, answered);
-                } else if (response.getDeliveriesCount() > 0) {
-                    result.complete(response.getDeliveriesList());
-                } else {
+            List<CompletableFuture<AcquireResponse>> parts = new ArrayList<>();
+            int records = request.getMaxRecords();
+            for (int i = 0; i < atOnce; i++) {
+                List<Integer> led = byLeader.getOrDefault(nodes.get(i), List.of());
+                int share = share(records, atOnce - i, led.size());
+                records -= share;
+                AcquireRequest part = request.toBuilder()
+                        .clearPartitions()
+                        .addAllPartitions(led)
+                        .setMaxRecords(share)
+                        .setMaxBytes(Math.max(1, request.getMaxBytes() * share / request.getMaxRecords()))
+                        .build();
+                parts.add(acquireAt(nodes.get(i), part).exceptionally(failure -> nothingAt(led, failure)));
+            }
+            CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).thenRun(() -> {
+                List<Delivery> deliveries = new ArrayList<>();
+                int idle = 0;
+                for (int i = 0; i < parts.size(); i++) {
+                    AcquireResponse response = parts.get(i).join();
+                    deliveries.addAll(response.getDeliveriesList());
                     failures.addAll(response.getFailuresList());
-                    int here = response.getFailuresCount() < led.size() ? 1 : 0;
-                    acquire(byLeader, nodes, next + 1, failures, answered + here);
+                    int led = byLeader.getOrDefault(nodes.get(i), List.of()).size();
+                    idle += response.getFailuresCount() < led ? 1 : 0;
+                }
+                if (deliveries.isEmpty()) {
+                    acquire(byLeader, nodes.subList(atOnce, nodes.size()), atOnce, failures, answered + idle);
+                } else {
+                    result.complete(deliveries);
                 }
             });
         }
 
+        /** Of the records that are left for so many leaders: as many as this one leads partitions, one at least. */
+        private int share(int records, int leaders, int led) {
+            int byPartitions = (int) ((long) request.getMaxRecords() * led / partitions.size());
+            return leaders == 1 ? records : Math.max(1, Math.min(records - (leaders - 1), byPartitions));
+        }
+
+        private static AcquireResponse nothingAt(List<Integer> partitions, Throwable failure) {
+            AcquireResponse.Builder response = AcquireResponse.newBuilder();
+            ItemError error = Errors.item(failure);
+            partitions.forEach(partition -> response.addFailures(
+                    PartitionFailure.newBuilder().setPartition(partition).setError(error)));
+            return response.build();
+        }
+
         private CompletableFuture<AcquireResponse> acquireAt(int node, AcquireRequest part) {
-            try {
-                String address = state.apiAddress(node);
-                if (node == state.nodeId() || address.isEmpty()) {
-                    return local.acquire(part);
-                }
-                // Not cancelled with the caller: what it leases must be known here, to be released.
-                return Context.ROOT.call(() -> Calls.future(QueueNodeServiceGrpc.newFutureStub(forwarder.to(address))
-                        .withDeadlineAfter(ACQUIRE_TIMEOUT_MS, TimeUnit.MILLISECONDS)
-                        .acquire(part)));
-            } catch (Exception e) {
-                return CompletableFuture.failedFuture(e);
-            }
+            // Not cancelled with the caller: what it leases must be known here, to be released.
+            return at(node, () -> local.acquire(part), Context.ROOT, ACQUIRE_TIMEOUT_MS, stub -> stub.acquire(part));
         }
 
         private void nothing(Map<Integer, List<Integer>> byLeader, List<PartitionFailure> failures, int answered) {
@@ -214,7 +200,7 @@ final class QueueRouter {
         }
 
         /** A failure that will not pass by itself; null if there is none. */
-        private @org.jspecify.annotations.Nullable ItemError lasting(List<PartitionFailure> failures) {
+        private @Nullable ItemError lasting(List<PartitionFailure> failures) {
             for (PartitionFailure failure : failures) {
                 switch (failure.getError().getReason()) {
                     case ERROR_REASON_GROUP_NOT_FOUND, ERROR_REASON_TOPIC_NOT_FOUND, ERROR_REASON_INVALID_REQUEST -> {
@@ -257,16 +243,26 @@ final class QueueRouter {
             });
         }
 
-        private CompletableFuture<AwaitResponse> awaitAt(
-                int node, AwaitRequest await, Context.CancellableContext calls) {
+        private CompletableFuture<AwaitResponse> awaitAt(int node, AwaitRequest await, Context calls) {
+            long timeoutMs = await.getWaitMs() + ACQUIRE_TIMEOUT_MS;
+            return at(node, () -> local.await(await), calls, timeoutMs, stub -> stub.await(await));
+        }
+
+        /** Here, if that is the node or there is none. */
+        private <T> CompletableFuture<T> at(
+                int node,
+                Supplier<CompletableFuture<T>> here,
+                Context calls,
+                long timeoutMs,
+                Function<QueueNodeServiceFutureStub, ListenableFuture<T>> there) {
             try {
                 String address = state.apiAddress(node);
                 if (node == state.nodeId() || address.isEmpty()) {
-                    return local.await(await);
+                    return here.get();
                 }
-                return calls.call(() -> Calls.future(QueueNodeServiceGrpc.newFutureStub(forwarder.to(address))
-                        .withDeadlineAfter(await.getWaitMs() + ACQUIRE_TIMEOUT_MS, TimeUnit.MILLISECONDS)
-                        .await(await)));
+                return calls.call(
+                        () -> Calls.future(there.apply(QueueNodeServiceGrpc.newFutureStub(forwarder.to(address))
+                                .withDeadlineAfter(timeoutMs, TimeUnit.MILLISECONDS))));
             } catch (Exception e) {
                 return CompletableFuture.failedFuture(e);
             }
@@ -277,48 +273,39 @@ final class QueueRouter {
 
     /** One result per settlement; never fails as a whole. */
     CompletableFuture<List<ItemError>> settle(GroupRow group, List<Settlement> settlements) {
-        Map<Integer, List<Integer>> byPartition = new TreeMap<>();
-        for (int i = 0; i < settlements.size(); i++) {
-            byPartition
-                    .computeIfAbsent(settlements.get(i).getPartition(), p -> new ArrayList<>())
-                    .add(i);
-        }
-        ItemError[] results = new ItemError[settlements.size()];
-        List<CompletableFuture<?>> parts = new ArrayList<>();
-        byPartition.forEach((partition, positions) -> {
-            List<Settlement> part = positions.stream().map(settlements::get).toList();
-            parts.add(settle(group, partition, part).handle((accepted, failure) -> {
-                for (int i = 0; i < positions.size(); i++) {
-                    results[positions.get(i)] = failure != null
-                            ? Errors.item(failure)
-                            : accepted.get(i) ? ItemError.getDefaultInstance() : leaseLost(part.get(i));
-                }
-                return null;
-            }));
-        });
-        return CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).thenApply(ok -> List.of(results));
+        return ByPartition.ask(
+                settlements,
+                Settlement::getPartition,
+                (partition, part) -> settle(group, partition, part),
+                Errors::item);
     }
 
-    private CompletableFuture<List<Boolean>> settle(GroupRow group, int partition, List<Settlement> settlements) {
-        TopicRow topic = state.image().topic(group.getTopicId());
-        if (topic == null || partition < 0 || partition >= topic.getAssignmentsCount()) {
-            return CompletableFuture.failedFuture(Refusal.of(
-                    ErrorReason.ERROR_REASON_PARTITION_NOT_FOUND,
-                    "settle what was delivered: topic '" + group.getTopic() + "' has no partition "
-                            + Integer.toUnsignedString(partition)));
+    private CompletableFuture<List<ItemError>> settle(GroupRow group, int partition, List<Settlement> settlements) {
+        GroupId of;
+        try {
+            of = state.group(group.getTopic(), partition);
+        } catch (Refusal e) {
+            return CompletableFuture.failedFuture(e);
         }
         SettlePartitionRequest request = SettlePartitionRequest.newBuilder()
                 .setGroupId(group.getGroupId())
                 .setPartition(partition)
                 .addAllSettlements(settlements)
                 .build();
-        return forwarder.run(
-                GroupId.ofPartition(group.getTopicId(), partition),
-                () -> local.settle(group.getGroupId(), partition, settlements),
-                node -> com.google.common.util.concurrent.Futures.transform(
-                        QueueNodeServiceGrpc.newFutureStub(node).settlePartition(request),
-                        response -> response.getAcceptedList(),
-                        com.google.common.util.concurrent.MoreExecutors.directExecutor()));
+        return forwarder
+                .run(
+                        of,
+                        () -> local.settle(group.getGroupId(), partition, settlements),
+                        node -> Calls.map(
+                                QueueNodeServiceGrpc.newFutureStub(node).settlePartition(request),
+                                response -> response.getAcceptedList()))
+                .thenApply(accepted -> {
+                    List<ItemError> results = new ArrayList<>();
+                    for (int i = 0; i < settlements.size(); i++) {
+                        results.add(accepted.get(i) ? ItemError.getDefaultInstance() : leaseLost(settlements.get(i)));
+                    }
+                    return results;
+                });
     }
 
     private static ItemError leaseLost(Settlement settlement) {
@@ -327,7 +314,7 @@ final class QueueRouter {
                 .setMessage("drop what you did with offset " + settlement.getOffset()
                         + ", or make sure that it does no harm twice: lease " + settlement.getLeaseId()
                         + " has run out or was settled before")
-                .setOutcome(io.holdfast.v1.WriteOutcome.WRITE_OUTCOME_NOT_APPLIED)
+                .setOutcome(WriteOutcome.WRITE_OUTCOME_NOT_APPLIED)
                 .build();
     }
 

@@ -6,9 +6,6 @@ import io.holdfast.consensus.queue.QueueLane;
 import io.holdfast.node.cluster.ClusterState;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ScheduledFuture;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * Lets time pass in the queue groups of this node's partitions: leases end, retries come due, dead records move on. Once a
@@ -22,9 +19,7 @@ final class QueueTicker implements AutoCloseable {
     private final ClusterState state;
     private final DeadLetterMover mover;
     private final QueueMetrics metrics;
-    private final Executor executor;
-    private final ScheduledFuture<?> ticking;
-    private final AtomicBoolean running = new AtomicBoolean();
+    private final Rounds rounds;
     private int ticks;
 
     QueueTicker(
@@ -36,21 +31,7 @@ final class QueueTicker implements AutoCloseable {
         this.state = state;
         this.mover = mover;
         this.metrics = metrics;
-        this.executor = executor;
-        ticking = timer.scheduleAtFixedRate(this::hand, TICK_MS, TICK_MS, TimeUnit.MILLISECONDS);
-    }
-
-    /** The timer's thread only hands over, and not twice. */
-    private void hand() {
-        if (running.compareAndSet(false, true)) {
-            executor.execute(() -> {
-                try {
-                    tick();
-                } finally {
-                    running.set(false);
-                }
-            });
-        }
+        rounds = new Rounds(this::tick, TICK_MS, executor, timer);
     }
 
     private void tick() {
@@ -73,6 +54,6 @@ final class QueueTicker implements AutoCloseable {
 
     @Override
     public void close() {
-        ticking.cancel(false);
+        rounds.close();
     }
 }

@@ -13,9 +13,6 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ScheduledFuture;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,28 +31,12 @@ final class Retention implements AutoCloseable {
     private static final int ROUNDS_PER_LOOK_AT_REST = 30;
 
     private final ClusterState state;
-    private final Executor executor;
-    private final ScheduledFuture<?> rounds;
-    private final AtomicBoolean running = new AtomicBoolean();
+    private final Rounds rounds;
     private int round;
 
     Retention(ClusterState state, Executor executor, ScheduledExecutorService timer) {
         this.state = state;
-        this.executor = executor;
-        rounds = timer.scheduleAtFixedRate(this::hand, ROUND_MS, ROUND_MS, TimeUnit.MILLISECONDS);
-    }
-
-    /** The timer's thread only hands over, and not twice. */
-    private void hand() {
-        if (running.compareAndSet(false, true)) {
-            executor.execute(() -> {
-                try {
-                    go();
-                } finally {
-                    running.set(false);
-                }
-            });
-        }
+        rounds = new Rounds(this::go, ROUND_MS, executor, timer);
     }
 
     private void go() {
@@ -115,6 +96,6 @@ final class Retention implements AutoCloseable {
 
     @Override
     public void close() {
-        rounds.cancel(false);
+        rounds.close();
     }
 }

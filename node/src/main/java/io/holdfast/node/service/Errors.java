@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.CompletionException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,22 +50,17 @@ public final class Errors {
 
     /** What another node said; without details, its connection broke, and the outcome is unknown. */
     private static Refusal of(StatusRuntimeException failure) {
-        Status status = StatusProto.fromThrowable(failure);
-        if (status != null) {
-            for (Any detail : status.getDetailsList()) {
-                try {
-                    if (detail.is(ErrorInfo.class)) {
-                        ErrorInfo info = detail.unpack(ErrorInfo.class);
-                        return new Refusal(
-                                ErrorReason.valueOf(REASON_PREFIX + info.getReason()),
-                                WriteOutcome.valueOf(OUTCOME_PREFIX + info.getMetadataOrDefault("outcome", "UNKNOWN")),
-                                status.getMessage(),
-                                null,
-                                info.getMetadataMap());
-                    }
-                } catch (InvalidProtocolBufferException | IllegalArgumentException e) {
-                    break; // of a later version
-                }
+        ErrorInfo info = info(failure);
+        if (info != null) {
+            try {
+                return new Refusal(
+                        ErrorReason.valueOf(REASON_PREFIX + info.getReason()),
+                        WriteOutcome.valueOf(OUTCOME_PREFIX + info.getMetadataOrDefault("outcome", "UNKNOWN")),
+                        String.valueOf(failure.getStatus().getDescription()),
+                        null,
+                        info.getMetadataMap());
+            } catch (IllegalArgumentException laterVersion) {
+                // then it is as good as no details
             }
         }
         return new Refusal(
@@ -74,6 +70,24 @@ public final class Errors {
                         + failure.getStatus().getCode() + ")",
                 Duration.ofMillis(100),
                 Map.of());
+    }
+
+    /** The details that a node of ours sends with a failure; null if there are none. */
+    static @Nullable ErrorInfo info(StatusRuntimeException failure) {
+        Status status = StatusProto.fromThrowable(failure);
+        if (status == null) {
+            return null;
+        }
+        for (Any detail : status.getDetailsList()) {
+            if (detail.is(ErrorInfo.class)) {
+                try {
+                    return detail.unpack(ErrorInfo.class);
+                } catch (InvalidProtocolBufferException e) {
+                    return null;
+                }
+            }
+        }
+        return null;
     }
 
     public static StatusRuntimeException status(Throwable failure) {

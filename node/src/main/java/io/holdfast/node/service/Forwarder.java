@@ -1,8 +1,6 @@
 package io.holdfast.node.service;
 
 import com.google.common.util.concurrent.ListenableFuture;
-import com.google.protobuf.Any;
-import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.rpc.ErrorInfo;
 import io.grpc.Channel;
 import io.grpc.ClientInterceptors;
@@ -14,7 +12,6 @@ import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import io.grpc.protobuf.StatusProto;
 import io.grpc.stub.MetadataUtils;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.raft.GroupId;
@@ -83,6 +80,11 @@ public final class Forwarder {
                     "allow more time: the deadline passed before the request was looked at");
         }
         return System.nanoTime() + left;
+    }
+
+    /** How long the caller waits yet. */
+    public static Duration left() {
+        return Duration.ofNanos(Math.max(0, deadline() - System.nanoTime()));
     }
 
     /** A deadline as System.nanoTime. */
@@ -231,7 +233,7 @@ public final class Forwarder {
                 return refusal.outcome() == WriteOutcome.WRITE_OUTCOME_NOT_APPLIED
                         && isPassing(refusal.reason().name());
             }
-            ErrorInfo info = cause instanceof StatusRuntimeException status ? info(status) : null;
+            ErrorInfo info = cause instanceof StatusRuntimeException status ? Errors.info(status) : null;
             return info != null
                     && "NOT_APPLIED".equals(info.getMetadataOrDefault("outcome", ""))
                     && isPassing("ERROR_REASON_" + info.getReason());
@@ -257,27 +259,10 @@ public final class Forwarder {
         return cause;
     }
 
-    private static @Nullable ErrorInfo info(StatusRuntimeException failure) {
-        com.google.rpc.Status status = StatusProto.fromThrowable(failure);
-        if (status == null) {
-            return null;
-        }
-        for (Any detail : status.getDetailsList()) {
-            if (detail.is(ErrorInfo.class)) {
-                try {
-                    return detail.unpack(ErrorInfo.class);
-                } catch (InvalidProtocolBufferException e) {
-                    return null;
-                }
-            }
-        }
-        return null;
-    }
-
     /** A call that failed without our details may have been carried out. */
     private static Throwable withDetails(Throwable failure) {
         Throwable cause = unwrap(failure);
-        if (cause instanceof StatusRuntimeException status && info(status) == null) {
+        if (cause instanceof StatusRuntimeException status && Errors.info(status) == null) {
             boolean late = status.getStatus().getCode() == Status.Code.DEADLINE_EXCEEDED;
             return new Refusal(
                     late ? ErrorReason.ERROR_REASON_DEADLINE_EXPIRED : ErrorReason.ERROR_REASON_UNAVAILABLE,

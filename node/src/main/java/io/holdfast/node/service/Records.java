@@ -3,7 +3,7 @@ package io.holdfast.node.service;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.UnsafeByteOperations;
 import io.holdfast.consensus.Refusal;
-import io.holdfast.consensus.queue.TimeToLive;
+import io.holdfast.record.HeaderNames;
 import io.holdfast.record.InvalidBatchException;
 import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordBatch;
@@ -34,7 +34,7 @@ public final class Records {
             headers.add(new RecordHeader(header.getName(), header.getValue().toByteArray()));
         }
         if (record.hasTtl()) {
-            headers.add(new RecordHeader(TimeToLive.HEADER, ttl(record).getBytes(StandardCharsets.US_ASCII)));
+            headers.add(new RecordHeader(HeaderNames.TTL_MS, ttl(record).getBytes(StandardCharsets.US_ASCII)));
         }
         return new LogRecord(
                 record.hasEventTime() ? Headers.millis(record.getEventTime()) : nowMs,

@@ -39,9 +39,6 @@ import java.util.concurrent.TimeUnit;
 /** TopicService: changes go through the metadata group, questions are answered from this node's image of it. */
 public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
     private static final int PAGE_DEFAULT = 1000;
-    /** How long a new topic may take until all nodes know it, before the caller is told that it exists. */
-    private static final Duration KNOWN_PATIENCE = Duration.ofSeconds(3);
-
     private static final long REPLICA_POLL_MS = 10;
 
     private final ClusterState state;
@@ -75,7 +72,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
     @Override
     public void createTopic(CreateTopicRequest request, StreamObserver<CreateTopicResponse> to) {
         Replies.send(to, executor, () -> {
-            Duration left = left();
+            Duration left = Forwarder.left();
             return metadata.current(left).thenComposeAsync(image -> create(image, request, left), executor);
         });
     }
@@ -105,7 +102,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
                         MetadataCommand.newBuilder().setCreateTopic(command).build(), left)
                 .thenCompose(reply -> {
                     check(reply, request.getName());
-                    return metadata.appliedEverywhere(reply.getIndex(), KNOWN_PATIENCE)
+                    return metadata.appliedEverywhere(reply.getIndex())
                             .thenCompose(ok ->
                                     replicasHere(reply.getTopic(), System.nanoTime() + TimeUnit.SECONDS.toNanos(5)))
                             .thenApply(ok -> created(reply.getTopic()));
@@ -130,10 +127,6 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
         } else {
             timer.schedule(() -> pollReplicas(topic, deadline, result), REPLICA_POLL_MS, TimeUnit.MILLISECONDS);
         }
-    }
-
-    private static Duration left() {
-        return Duration.ofNanos(Math.max(0, Forwarder.deadline() - System.nanoTime()));
     }
 
     private CreateTopicResponse created(TopicRow topic) {
@@ -204,7 +197,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
                         ErrorReason.ERROR_REASON_INVALID_REQUEST,
                         "leave partitions and replicas as they are: they cannot be changed yet");
             }
-            Duration left = left();
+            Duration left = Forwarder.left();
             MetadataCommand command = MetadataCommand.newBuilder()
                     .setUpdateTopic(UpdateTopicCommand.newBuilder()
                             .setName(request.getName())
@@ -212,7 +205,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
                     .build();
             return metadata.submit(command, left).thenCompose(reply -> {
                 check(reply, request.getName());
-                return metadata.appliedEverywhere(reply.getIndex(), KNOWN_PATIENCE)
+                return metadata.appliedEverywhere(reply.getIndex())
                         .thenApply(ok -> UpdateTopicResponse.newBuilder()
                                 .setHeader(headers.header())
                                 .setTopic(toApi(reply.getTopic()))
@@ -224,7 +217,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
     @Override
     public void deleteTopic(DeleteTopicRequest request, StreamObserver<DeleteTopicResponse> to) {
         Replies.send(to, executor, () -> {
-            Duration left = left();
+            Duration left = Forwarder.left();
             MetadataCommand command = MetadataCommand.newBuilder()
                     .setDeleteTopic(DeleteTopicCommand.newBuilder().setName(request.getName()))
                     .build();

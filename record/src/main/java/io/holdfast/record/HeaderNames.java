@@ -1,0 +1,15 @@
+package io.holdfast.record;
+
+/** Names of the record headers that mean something to us. */
+public final class HeaderNames {
+    /** How long after its append a queue group may get the record: milliseconds, in decimal. */
+    public static final String TTL_MS = "holdfast-ttl-ms";
+
+    /** Begins the headers of a dead letter, which say where it comes from (docs/semantics.md). */
+    public static final String DEAD_LETTER_PREFIX = "holdfast-dlq-";
+
+    /** On what stands for a record whose batch cannot be decoded: why not. */
+    public static final String UNDECODABLE = "holdfast-undecodable";
+
+    private HeaderNames() {}
+}
