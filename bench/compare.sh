@@ -19,10 +19,7 @@ out=${OUT:-$root/docs/performance-kafka.md}
 kafka=$work/kafka
 results=$work/results
 servers_kafka=127.0.0.1:21091,127.0.0.1:21092,127.0.0.1:21093
-servers_holdfast=127.0.0.1:21400,127.0.0.1:21410,127.0.0.1:21420
 system=none
-
-say() { echo "$(date +%H:%M:%S) $*" >&2; }
 
 cleanup() {
   [ "$system" = none ] || "down_$system"
@@ -66,28 +63,6 @@ down_kafka() {
   sleep 5
   for i in 1 2 3; do kill -9 "$(cat "$kafka/node$i/pid")" 2> /dev/null || true; done
   rm -rf "$kafka"/node?/data
-}
-
-up_holdfast() {
-  rm -rf "$work/holdfast"
-  "$root/holdfast" up --dir "$work/holdfast" --port 21400 > "$work/up.log" 2>&1
-  pids=$(sed -n 's/.*process \([0-9]*\),.*/\1/p' "$work/up.log" | paste -sd, -)
-  servers=$servers_holdfast
-}
-
-down_holdfast() {
-  "$root/holdfast" down --dir "$work/holdfast" > /dev/null 2>&1 || true
-  rm -rf "$work/holdfast"/node-?/data
-}
-
-# load NAME KEY=VALUE...: one load on the system that is up
-load() {
-  name=$1
-  shift
-  say "$system $name"
-  "$java" -Xmx1g -XX:+UseG1GC -cp "$classpath" io.holdfast.bench.peer.PeerLoad system=$system servers=$servers \
-    pids="$pids" seconds="$seconds" out="$results/$name-$system-$round.json" "$@" > "$work/load.log" 2>&1 ||
-    { cat "$work/load.log" >&2; exit 1; }
 }
 
 fill_cache() {

@@ -26,5 +26,30 @@ up() {
   pids=$(sed -n 's/.*process \([0-9]*\),.*/\1/p' "$work/up.log")
 }
 
+# For scripts that run a peer in turn: up_SYSTEM sets pids and servers, down_SYSTEM ends what it started.
+up_holdfast() {
+  rm -rf "$work/holdfast"
+  holdfast up --dir "$work/holdfast" --port 21400 > "$work/up.log" 2>&1
+  pids=$(sed -n 's/.*process \([0-9]*\),.*/\1/p' "$work/up.log" | paste -sd, -)
+  servers=127.0.0.1:21400,127.0.0.1:21410,127.0.0.1:21420
+}
+
+down_holdfast() {
+  holdfast down --dir "$work/holdfast" > /dev/null 2>&1 || true
+  rm -rf "$work/holdfast"/node-?/data
+}
+
+# load NAME KEY=VALUE...: one load on the system that is up
+load() {
+  name=$1
+  shift
+  say "$system $name"
+  "$java" -Xmx1g -XX:+UseG1GC -cp "$classpath" io.holdfast.bench.peer.PeerLoad system=$system servers=$servers \
+    pids="$pids" seconds="$seconds" out="$results/$name-$system-$round.json" "$@" > "$work/load.log" 2>&1 ||
+    { cat "$work/load.log" >&2; exit 1; }
+}
+
+say() { echo "$(date +%H:%M:%S) $*" >&2; }
+
 # The processes of the cluster, as --server-pid wants them.
 pid_list() { echo "$pids" | paste -sd, -; }

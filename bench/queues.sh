@@ -15,7 +15,7 @@ warm=${WARM_SECONDS:-30}
 out=${OUT:-$root/docs/performance-queues.md}
 results=$work/queue-results
 rabbit=$work/rabbitmq
-export HOME="$rabbit/home" ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT=21569
+export ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT=21569
 # Debian's command changes user; the one behind it does not.
 bin=$(dirname "$(readlink -f /usr/lib/rabbitmq/bin/rabbitmq-server 2> /dev/null || command -v rabbitmq-server)")
 system=none
@@ -25,7 +25,7 @@ trap cleanup EXIT
 trap 'exit 1' INT TERM
 
 rabbit_env() {
-  export RABBITMQ_NODENAME="hf$1@localhost" RABBITMQ_NODE_PORT=2156$1 RABBITMQ_DIST_PORT=2157$1 \
+  export HOME="$rabbit/home" RABBITMQ_NODENAME="hf$1@localhost" RABBITMQ_NODE_PORT=2156$1 RABBITMQ_DIST_PORT=2157$1 \
     RABBITMQ_MNESIA_BASE="$rabbit/node$1/db" RABBITMQ_LOG_BASE="$rabbit/node$1/log" RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 \
     RABBITMQ_CONFIG_FILE="$rabbit/rabbit" RABBITMQ_ENABLED_PLUGINS_FILE="$rabbit/plugins" \
     RABBITMQ_GENERATED_CONFIG_DIR="$rabbit/node$1/generated" RABBITMQ_CONF_ENV_FILE="$rabbit/none" \
@@ -35,9 +35,9 @@ rabbit_env() {
 
 up_rabbitmq() {
   rm -rf "$rabbit"
-  mkdir -p "$HOME"
-  echo holdfastbench > "$HOME/.erlang.cookie"
-  chmod 400 "$HOME/.erlang.cookie"
+  mkdir -p "$rabbit/home"
+  echo holdfastbench > "$rabbit/home/.erlang.cookie"
+  chmod 400 "$rabbit/home/.erlang.cookie"
   echo '[].' | tee "$rabbit/plugins" > "$rabbit/advanced.config"
   {
     echo 'cluster_formation.peer_discovery_backend = classic_config'
@@ -61,37 +61,17 @@ up_rabbitmq() {
     )
   done
   sleep 5
-  pids=$(cat "$rabbit"/node?/pid | paste -sd, -)
+  pids=$(awk 1 "$rabbit"/node?/pid | paste -sd, -) # the files end without a newline
   servers=127.0.0.1:21561,127.0.0.1:21562,127.0.0.1:21563
 }
 
 down_rabbitmq() {
-  for i in 1 2 3; do kill "$(cat "$rabbit/node$i/pid")" 2> /dev/null || true; done
+  # shellcheck disable=SC2046 # a list
+  kill $(echo "$pids" | tr , ' ') 2> /dev/null || true
   sleep 5
-  for i in 1 2 3; do kill -9 "$(cat "$rabbit/node$i/pid")" 2> /dev/null || true; done
+  kill -9 $(echo "$pids" | tr , ' ') 2> /dev/null || true
   epmd -port $ERL_EPMD_PORT -kill > /dev/null 2>&1 || true
   rm -rf "$rabbit"/node?
-}
-
-up_holdfast() {
-  rm -rf "$work/holdfast"
-  "$root/holdfast" up --dir "$work/holdfast" --port 21400 > "$work/up.log" 2>&1
-  pids=$(sed -n 's/.*process \([0-9]*\),.*/\1/p' "$work/up.log" | paste -sd, -)
-  servers=127.0.0.1:21400,127.0.0.1:21410,127.0.0.1:21420
-}
-
-down_holdfast() {
-  "$root/holdfast" down --dir "$work/holdfast" > /dev/null 2>&1 || true
-  rm -rf "$work/holdfast"
-}
-
-load() {
-  name=$1
-  shift
-  echo "$(date +%H:%M:%S) $system $name" >&2
-  "$java" -Xmx1g -XX:+UseG1GC -cp "$classpath" io.holdfast.bench.peer.PeerLoad system=$system servers=$servers \
-    pids="$pids" seconds="$seconds" load=queue out="$results/$name-$system-$round.json" "$@" > "$work/load.log" 2>&1 ||
-    { cat "$work/load.log" >&2; exit 1; }
 }
 
 build
@@ -99,10 +79,10 @@ mkdir -p "$results"
 for round in $(seq "$rounds"); do
   for system in ${SYSTEMS:-holdfast rabbitmq}; do
     "up_$system"
-    load warm topic=warm partitions=4 window=1048576 warm=0 seconds="$warm"
-    load one topic=one-$round window=1048576 warm=5
-    load sixteen topic=sixteen-$round partitions=16 window=4194304 warm=5
-    load latency topic=latency-$round rate=1000 warm=10
+    load warm load=queue topic=warm partitions=4 window=1048576 warm=0 seconds="$warm"
+    load one load=queue topic=one-$round window=1048576 warm=5
+    load sixteen load=queue topic=sixteen-$round partitions=16 window=4194304 warm=5
+    load latency load=queue topic=latency-$round rate=1000 warm=10
     "down_$system"
     system=none
   done

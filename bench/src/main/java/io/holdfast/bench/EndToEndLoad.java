@@ -2,8 +2,6 @@ package io.holdfast.bench;
 
 import io.holdfast.bench.LoadResult.Interval;
 import java.time.Duration;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -15,8 +13,6 @@ import org.jspecify.annotations.Nullable;
 public final class EndToEndLoad {
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration DRAIN = Duration.ofSeconds(5);
-    /** A load that nobody consumes any more goes on, slowly, and ends. */
-    private static final Duration STALL = Duration.ofSeconds(1);
 
     private final LoadShape shape;
 
@@ -27,7 +23,7 @@ public final class EndToEndLoad {
     /** Blocks for warm-up and measured time. */
     public LoadResult run(Target target, ProcessCosts costs, Consumer<Interval> onInterval) throws Exception {
         Meter meter = new Meter("e2e", shape, costs, onInterval);
-        Semaphore window = new Semaphore((int) Math.max(1, shape.windowBytes() / shape.recordBytes()));
+        ProduceLoad producing = ProduceLoad.untilArrival(shape);
         AtomicReference<@Nullable Exception> failure = new AtomicReference<>();
         try (Target.Source source = target.consume(shape.topic(), false);
                 Target.Sink sink = target.produce(shape)) {
@@ -37,7 +33,7 @@ public final class EndToEndLoad {
                             while (!Thread.currentThread().isInterrupted()) {
                                 source.poll(POLL, value -> {
                                     meter.arrived(Payload.dueNanos(value), System.nanoTime());
-                                    window.release();
+                                    producing.arrived();
                                 });
                             }
                         } catch (Exception e) {
@@ -47,7 +43,7 @@ public final class EndToEndLoad {
                     "bench-consumer");
             consumer.setDaemon(true);
             consumer.start();
-            new ProduceLoad(shape).run(bounded(sink, window), meter, () -> awaitArrivals(meter));
+            producing.run(sink, meter, () -> awaitArrivals(meter));
             Exception failed = failure.get();
             if (failed != null) {
                 throw failed;
@@ -56,30 +52,6 @@ public final class EndToEndLoad {
             consumer.join(DRAIN.toMillis());
         }
         return meter.result();
-    }
-
-    /** Sends when there is room; at a given rate always. */
-    private Target.Sink bounded(Target.Sink sink, Semaphore window) {
-        if (shape.recordsPerSecond() > 0) {
-            return sink;
-        }
-        return new Target.Sink() {
-            @Override
-            public void send(int partition, byte[] value, Consumer<@Nullable Throwable> acknowledged) throws Exception {
-                window.tryAcquire(STALL.toMillis(), TimeUnit.MILLISECONDS);
-                sink.send(partition, value, acknowledged);
-            }
-
-            @Override
-            public void flush() throws Exception {
-                sink.flush();
-            }
-
-            @Override
-            public void close() {
-                sink.close();
-            }
-        };
     }
 
     private static void awaitArrivals(Meter meter) throws InterruptedException {

@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Leases one record after the other by single calls, at a given rate, and accepts it: what that takes while many records wait
@@ -36,36 +36,27 @@ public final class LeaseLoad {
     }
 
     /** Blocks for warm-up and measured time. */
-    public LoadResult run(HoldfastClient client, ProcessCosts costs, Consumer<Interval> onInterval)
-            throws InterruptedException {
+    public LoadResult run(HoldfastClient client, ProcessCosts costs, Consumer<Interval> onInterval) throws Exception {
         hold(client);
         Meter meter = new Meter("lease", shape, costs, onInterval);
         QueueLeases queue = client.queueLeases(shape.topic(), group, "bench");
         ExecutorService threads = Executors.newFixedThreadPool(THREADS);
-        long start = System.nanoTime();
-        long warm = start + shape.warmUp().toNanos();
-        long end = warm + shape.measured().toNanos();
-        boolean counting = false;
-        for (long sequence = 0; ; sequence++) {
-            long due = start + (long) (sequence * (1e9 / shape.recordsPerSecond()));
-            long left = due - System.nanoTime();
-            while (left > 0) {
-                LockSupport.parkNanos(left);
-                left = due - System.nanoTime();
+        Target.Sink leases = new Target.Sink() {
+            @Override
+            public void send(int partition, byte[] value, Consumer<@Nullable Throwable> acknowledged) {
+                threads.execute(() -> one(queue, meter, Payload.dueNanos(value), acknowledged));
             }
-            if (!counting && due >= warm) {
-                meter.begin(due);
-                counting = true;
+
+            @Override
+            public void flush() throws InterruptedException {
+                threads.shutdown();
+                threads.awaitTermination(DRAIN.toNanos(), TimeUnit.NANOSECONDS);
             }
-            if (due >= end) {
-                break;
-            }
-            meter.tick(System.nanoTime());
-            threads.execute(() -> one(queue, meter, due));
-        }
-        threads.shutdown();
-        threads.awaitTermination(DRAIN.toNanos(), TimeUnit.NANOSECONDS);
-        meter.end();
+
+            @Override
+            public void close() {}
+        };
+        new ProduceLoad(shape).run(leases, meter, () -> {});
         return meter.result();
     }
 
@@ -81,10 +72,16 @@ public final class LeaseLoad {
         }
     }
 
-    private static void one(QueueLeases queue, Meter meter, long due) {
+    private static void one(QueueLeases queue, Meter meter, long due, Consumer<@Nullable Throwable> acknowledged) {
+        List<QueueLeases.Leased> leased;
         try {
-            List<QueueLeases.Leased> leased = queue.poll(1, Duration.ofSeconds(5), null);
-            meter.acknowledged(due, System.nanoTime());
+            leased = queue.poll(1, Duration.ofSeconds(5), null);
+        } catch (RuntimeException e) {
+            acknowledged.accept(e);
+            return;
+        }
+        acknowledged.accept(leased.isEmpty() ? new IllegalStateException("nothing was left to lease") : null);
+        try {
             for (QueueLeases.Leased one : leased) {
                 String refused = queue.settle(
                         one.record().partition(),
@@ -96,9 +93,6 @@ public final class LeaseLoad {
                 if (refused != null) {
                     meter.failed(new IllegalStateException(refused));
                 }
-            }
-            if (leased.isEmpty()) {
-                meter.failed(new IllegalStateException("nothing was left to lease"));
             }
             meter.arrived(due, System.nanoTime());
         } catch (RuntimeException e) {

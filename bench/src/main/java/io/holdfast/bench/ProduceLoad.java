@@ -17,10 +17,28 @@ public final class ProduceLoad {
 
     private final LoadShape shape;
     private final Payload payload;
+    private final Pace pace;
+    private final boolean untilArrival;
 
     public ProduceLoad(LoadShape shape) {
+        this(shape, false);
+    }
+
+    private ProduceLoad(LoadShape shape, boolean untilArrival) {
         this.shape = shape;
-        this.payload = new Payload(shape.recordBytes());
+        this.untilArrival = untilArrival;
+        payload = new Payload(shape.recordBytes());
+        pace = shape.recordsPerSecond() > 0 ? paced() : flatOut();
+    }
+
+    /** A record counts as under way until {@link #arrived} has been called for it, instead of until it is acknowledged. */
+    static ProduceLoad untilArrival(LoadShape shape) {
+        return new ProduceLoad(shape, true);
+    }
+
+    /** A record has arrived. Any thread. */
+    void arrived() {
+        pace.done();
     }
 
     /** Blocks for warm-up and measured time. */
@@ -34,7 +52,6 @@ public final class ProduceLoad {
 
     /** @param settle run when everything has been acknowledged, before the count ends; at a given rate only */
     void run(Target.Sink sink, Meter meter, Settling settle) throws Exception {
-        Pace pace = shape.recordsPerSecond() > 0 ? paced() : flatOut();
         long start = System.nanoTime();
         long warm = start + shape.warmUp().toNanos();
         long end = warm + shape.measured().toNanos();
@@ -54,7 +71,9 @@ public final class ProduceLoad {
             meter.tick(now);
             unanswered.incrementAndGet();
             sink.send((int) (sequence / turn % shape.partitions()), payload.of(sequence, due), failure -> {
-                pace.done();
+                if (!untilArrival || failure != null) {
+                    pace.done();
+                }
                 if (failure == null) {
                     meter.acknowledged(due, System.nanoTime());
                 } else {

@@ -45,7 +45,7 @@ final class QueueTable {
                 }
                 System.out.printf(
                         Locale.ROOT,
-                        "| %s | %s | %,.0f | %,.0f | %.1f / %.1f | %.1f / %.1f | %.0f |%n",
+                        "| %s | %s | %,.0f | %,.0f | %.1f / %.1f | %.1f / %.1f | %s |%n",
                         load.getValue(),
                         system,
                         median(results, "/recordsPerSecond"),
@@ -54,9 +54,16 @@ final class QueueTable {
                         median(results, "/acknowledgement/p99Ms"),
                         median(results, "/endToEnd/p50Ms"),
                         median(results, "/endToEnd/p99Ms"),
-                        median(results, "/costs/serverCpuMs"));
+                        costs(results));
             }
         }
+    }
+
+    /** A dash if a process ended or could not be asked. */
+    private static String costs(List<JsonNode> results) {
+        boolean known = results.stream()
+                .noneMatch(result -> result.at("/costs/serverCpuMs").isMissingNode());
+        return known ? String.format(Locale.ROOT, "%.0f", median(results, "/costs/serverCpuMs")) : "-";
     }
 
     private static double median(List<JsonNode> results, String path) {
