@@ -5,6 +5,7 @@ import io.holdfast.v1.DeadLetter;
 import io.holdfast.v1.DeleteGroupRequest;
 import io.holdfast.v1.DescribeGroupRequest;
 import io.holdfast.v1.DescribeGroupResponse;
+import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.ExplainRecordRequest;
 import io.holdfast.v1.ExplainRecordResponse;
 import io.holdfast.v1.Group;
@@ -58,6 +59,17 @@ public final class QueueAdmin {
         return admin.call(true, channel -> stub(channel).listGroups(request)).getGroupsList();
     }
 
+    /** @throws HoldfastException GROUP_NOT_FOUND if there is none */
+    public Group get(String topic, String name) {
+        return list(topic).stream()
+                .filter(group -> group.getName().equals(name))
+                .findFirst()
+                .orElseThrow(() -> HoldfastException.notApplied(
+                        ErrorReason.ERROR_REASON_GROUP_NOT_FOUND,
+                        "create group '" + name + "' of topic '" + topic + "' first: it does not exist"));
+    }
+
+    /** Where the group stands; asks the leader of each partition. */
     public DescribeGroupResponse describe(String topic, String name) {
         DescribeGroupRequest request =
                 DescribeGroupRequest.newBuilder().setTopic(topic).setName(name).build();

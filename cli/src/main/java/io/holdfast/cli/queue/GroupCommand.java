@@ -53,8 +53,7 @@ public final class GroupCommand implements Runnable {
             @Parameters(paramLabel = "GROUP") String name,
             @Mixin GroupOptions options) {
         try (HoldfastClient client = connect.connect()) {
-            QueueConfig before =
-                    client.queues().describe(topic, name).getGroup().getConfig();
+            QueueConfig before = client.queues().get(topic, name).getConfig();
             print(client.queues().update(topic, name, options.applyTo(before)));
         }
         return 0;
@@ -78,18 +77,21 @@ public final class GroupCommand implements Runnable {
 
     private static int setPaused(ConnectOptions connect, String topic, String name, boolean paused) {
         try (HoldfastClient client = connect.connect()) {
-            QueueConfig before =
-                    client.queues().describe(topic, name).getGroup().getConfig();
+            QueueConfig before = client.queues().get(topic, name).getConfig();
             print(client.queues()
                     .update(topic, name, before.toBuilder().setPaused(paused).build()));
         }
         return 0;
     }
 
+    private static String order(QueueConfig config) {
+        return config.getOrder().name().substring("QUEUE_ORDER_".length()).toLowerCase(Locale.ROOT);
+    }
+
     private static void print(Group group) {
         QueueConfig config = group.getConfig();
         System.out.println("group " + group.getName() + " of " + group.getTopic() + ": "
-                + config.getOrder().name().substring("QUEUE_ORDER_".length()).toLowerCase(Locale.ROOT) + ", lease "
+                + order(config) + ", lease "
                 + TimeSpans.text(config.getLease()) + ", dead after " + config.getFailuresMax() + " failures"
                 + (config.getDiscardDead() ? ", then discarded" : "") + ", retry after "
                 + TimeSpans.text(config.getRetryDelay()) + " to " + TimeSpans.text(config.getRetryDelayMax())
@@ -112,10 +114,7 @@ public final class GroupCommand implements Runnable {
                 table.row(
                         group.getTopic(),
                         group.getName(),
-                        config.getOrder()
-                                .name()
-                                .substring("QUEUE_ORDER_".length())
-                                .toLowerCase(Locale.ROOT),
+                        order(config),
                         TimeSpans.text(config.getLease()),
                         config.getFailuresMax(),
                         config.getPaused() ? "yes" : "");
