@@ -15,6 +15,7 @@ import io.holdfast.consensus.raft.GroupListener;
 import io.holdfast.consensus.raft.Peer;
 import io.holdfast.consensus.raft.RaftGroupHandle;
 import io.holdfast.consensus.raft.RaftHost;
+import io.holdfast.consensus.stream.StreamResources;
 import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.node.cluster.ClusterFormation;
 import io.holdfast.node.cluster.ClusterState;
@@ -35,6 +36,8 @@ import io.holdfast.node.service.ApiServer;
 import io.holdfast.node.service.ApiServices;
 import io.holdfast.node.service.NodeGrpc;
 import io.holdfast.node.service.NodeMetrics;
+import io.holdfast.node.stream.ImageTopics;
+import io.holdfast.node.stream.StreamServices;
 import io.holdfast.storage.log.DurableDirectory;
 import io.holdfast.storage.state.StateTables;
 import java.io.Closeable;
@@ -148,6 +151,7 @@ public final class Node implements Closeable {
                 System::currentTimeMillis,
                 threads.timer,
                 new QueueResources(new ImagePolicies(state), new RecordCache(RECORD_CACHE_BYTES), threads.requests),
+                new StreamResources(new ImageTopics(state), threads.requests),
                 new PartitionSettings(
                         config.segmentBytesMax(),
                         Math.min(1 << 20, config.limits().batchBytesMax()),
@@ -184,6 +188,7 @@ public final class Node implements Closeable {
                 threads.timer,
                 disk::isNearlyFull);
         steps.started("queues", new QueueServices(server, services, state, registry, threads.requests, threads.timer));
+        steps.started("stream groups", new StreamServices(server, services, state, threads.requests, threads.timer));
         reconciler.start();
         steps.started("reconciler", reconciler);
         steps.started("peer watch", new PeerWatch(state, metadata, channels, threads.blocking, threads.timer));

@@ -3,10 +3,12 @@ package io.holdfast.consensus.partition;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.holdfast.consensus.queue.QueueTable;
 import io.holdfast.consensus.raft.GroupId;
+import io.holdfast.consensus.stream.StreamGroupTable;
 import io.holdfast.internal.v1.PartitionCheckpoint;
 import io.holdfast.internal.v1.ProducerEntry;
 import io.holdfast.internal.v1.ProducerRow;
 import io.holdfast.internal.v1.QueueRow;
+import io.holdfast.internal.v1.StreamGroupRow;
 import io.holdfast.storage.log.LogCheckpoint;
 import io.holdfast.storage.log.SegmentState;
 import io.holdfast.storage.state.StateTables;
@@ -14,6 +16,7 @@ import io.holdfast.storage.state.StateTables.Table;
 import io.holdfast.storage.state.StateTables.Update;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -47,6 +50,10 @@ final class CheckpointRows {
         return rows(Table.QUEUES, (key, value) -> QueueRow.parseFrom(value));
     }
 
+    List<StreamGroupRow> streamGroups() throws IOException {
+        return rows(Table.STREAM_GROUPS, (key, value) -> StreamGroupRow.parseFrom(value));
+    }
+
     @Nullable
     QueueRow queue(long queueGroupId) throws IOException {
         byte[] row = tables.get(Table.QUEUES, rowKey(queueGroupId));
@@ -73,8 +80,10 @@ final class CheckpointRows {
         return rows;
     }
 
-    /** Stores a checkpoint with the producers and queue groups that changed since the last one. */
-    void store(PartitionCheckpoint checkpoint, ProducerTable producers, QueueTable queues) throws IOException {
+    /** Stores a checkpoint with the producers and groups that changed since the last one. */
+    void store(
+            PartitionCheckpoint checkpoint, ProducerTable producers, QueueTable queues, StreamGroupTable streamGroups)
+            throws IOException {
         Update update = new Update().put(Table.CHECKPOINTS, group.bytes(), checkpoint.toByteArray());
         for (long id : producers.dirty()) {
             ProducerRow row = producers.row(id);
@@ -92,18 +101,32 @@ final class CheckpointRows {
                 update.put(Table.QUEUES, rowKey(id), row.toByteArray());
             }
         }
+        for (String name : streamGroups.dirty()) {
+            StreamGroupRow row = streamGroups.row(name);
+            if (row == null) {
+                update.delete(Table.STREAM_GROUPS, rowKey(name));
+            } else {
+                update.put(Table.STREAM_GROUPS, rowKey(name), row.toByteArray());
+            }
+        }
         tables.write(update);
         producers.stored();
         queues.stored();
+        streamGroups.stored();
     }
 
     /** Replaces everything by a copied checkpoint. */
-    void replace(PartitionCheckpoint checkpoint, List<ProducerEntry> producers, List<QueueRow> queues)
+    void replace(
+            PartitionCheckpoint checkpoint,
+            List<ProducerEntry> producers,
+            List<QueueRow> queues,
+            List<StreamGroupRow> streamGroups)
             throws IOException {
         Update update = new Update()
                 .put(Table.CHECKPOINTS, group.bytes(), checkpoint.toByteArray())
                 .deletePrefix(Table.PRODUCERS, group.bytes())
-                .deletePrefix(Table.QUEUES, group.bytes());
+                .deletePrefix(Table.QUEUES, group.bytes())
+                .deletePrefix(Table.STREAM_GROUPS, group.bytes());
         for (ProducerEntry entry : producers) {
             update.put(
                     Table.PRODUCERS,
@@ -113,6 +136,9 @@ final class CheckpointRows {
         for (QueueRow row : queues) {
             update.put(Table.QUEUES, rowKey(row.getGroupId()), row.toByteArray());
         }
+        for (StreamGroupRow row : streamGroups) {
+            update.put(Table.STREAM_GROUPS, rowKey(row.getName()), row.toByteArray());
+        }
         tables.write(update);
     }
 
@@ -121,11 +147,20 @@ final class CheckpointRows {
         tables.write(new Update()
                 .delete(Table.CHECKPOINTS, group.bytes())
                 .deletePrefix(Table.PRODUCERS, group.bytes())
-                .deletePrefix(Table.QUEUES, group.bytes()));
+                .deletePrefix(Table.QUEUES, group.bytes())
+                .deletePrefix(Table.STREAM_GROUPS, group.bytes()));
     }
 
     private byte[] rowKey(long id) {
         return ByteBuffer.allocate(24).put(group.bytes()).putLong(id).array();
+    }
+
+    private byte[] rowKey(String name) {
+        byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
+        return ByteBuffer.allocate(16 + bytes.length)
+                .put(group.bytes())
+                .put(bytes)
+                .array();
     }
 
     static LogCheckpoint toLog(PartitionCheckpoint checkpoint) {

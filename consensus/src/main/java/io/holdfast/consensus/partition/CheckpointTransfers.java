@@ -9,6 +9,7 @@ import io.holdfast.internal.v1.FileChunk;
 import io.holdfast.internal.v1.PartitionCheckpoint;
 import io.holdfast.internal.v1.ProducerEntry;
 import io.holdfast.internal.v1.QueueRow;
+import io.holdfast.internal.v1.StreamGroupRow;
 import io.holdfast.storage.log.PartitionLog;
 import io.holdfast.storage.log.SegmentFiles;
 import java.io.Closeable;
@@ -45,9 +46,13 @@ final class CheckpointTransfers {
 
     /** Opens all files at once, so that a trim may delete their names. */
     Outgoing open(
-            PartitionCheckpoint checkpoint, List<ProducerEntry> producers, List<QueueRow> queues, PartitionLog log)
+            PartitionCheckpoint checkpoint,
+            List<ProducerEntry> producers,
+            List<QueueRow> queues,
+            List<StreamGroupRow> streamGroups,
+            PartitionLog log)
             throws IOException {
-        Outgoing outgoing = new Outgoing(checkpoint, producers, queues);
+        Outgoing outgoing = new Outgoing(checkpoint, producers, queues, streamGroups);
         running.incrementAndGet();
         try {
             for (SegmentFiles.Part part : SegmentFiles.of(log.directory(), CheckpointRows.toLog(checkpoint))) {
@@ -70,12 +75,18 @@ final class CheckpointTransfers {
         private final PartitionCheckpoint checkpoint;
         private final List<ProducerEntry> producers;
         private final List<QueueRow> queues;
+        private final List<StreamGroupRow> streamGroups;
         private final List<OpenFile> files = new ArrayList<>();
 
-        private Outgoing(PartitionCheckpoint checkpoint, List<ProducerEntry> producers, List<QueueRow> queues) {
+        private Outgoing(
+                PartitionCheckpoint checkpoint,
+                List<ProducerEntry> producers,
+                List<QueueRow> queues,
+                List<StreamGroupRow> streamGroups) {
             this.checkpoint = checkpoint;
             this.producers = producers;
             this.queues = queues;
+            this.streamGroups = streamGroups;
         }
 
         void send(Consumer<FetchCheckpointResponse> to) throws IOException {
@@ -87,6 +98,11 @@ final class CheckpointTransfers {
             }
             for (QueueRow queue : queues) {
                 to.accept(FetchCheckpointResponse.newBuilder().setQueue(queue).build());
+            }
+            for (StreamGroupRow group : streamGroups) {
+                to.accept(FetchCheckpointResponse.newBuilder()
+                        .setStreamGroup(group)
+                        .build());
             }
             to.accept(FetchCheckpointResponse.newBuilder()
                     .setEnd(CheckpointEnd.newBuilder().addAllProducers(producers))
@@ -133,6 +149,7 @@ final class CheckpointTransfers {
         private @Nullable PartitionCheckpoint checkpoint;
         private final List<ProducerEntry> producers = new ArrayList<>();
         private final List<QueueRow> queues = new ArrayList<>();
+        private final List<StreamGroupRow> streamGroups = new ArrayList<>();
         private boolean ended;
         private @Nullable String fileName;
         private @Nullable FileChannel file;
@@ -147,6 +164,7 @@ final class CheckpointTransfers {
                     case START -> checkpoint = part.getStart().getPartition();
                     case CHUNK -> write(part.getChunk());
                     case QUEUE -> queues.add(part.getQueue());
+                    case STREAM_GROUP -> streamGroups.add(part.getStreamGroup());
                     case END -> {
                         producers.addAll(part.getEnd().getProducersList());
                         ended = true;
@@ -204,6 +222,10 @@ final class CheckpointTransfers {
 
         List<QueueRow> queues() {
             return queues;
+        }
+
+        List<StreamGroupRow> streamGroups() {
+            return streamGroups;
         }
 
         private void closeFile() throws IOException {

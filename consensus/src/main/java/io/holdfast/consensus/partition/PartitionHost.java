@@ -8,6 +8,7 @@ import io.holdfast.consensus.raft.Peer;
 import io.holdfast.consensus.raft.RaftGroupHandle;
 import io.holdfast.consensus.raft.RaftGroupHandle.Rest;
 import io.holdfast.consensus.raft.RaftHost;
+import io.holdfast.consensus.stream.StreamResources;
 import io.holdfast.internal.v1.PartitionCheckpoint;
 import io.holdfast.storage.log.DurableDirectory;
 import io.holdfast.storage.log.LogIdentity;
@@ -42,6 +43,7 @@ public final class PartitionHost {
     private final IntFunction<String> addressOf;
     private final LongSupplier clockMs;
     private final QueueResources queueResources;
+    private final StreamResources streamResources;
     private final PartitionSettings settings;
     private final LogSettings logSettings;
     private final ByteBudget nodeBudget;
@@ -66,9 +68,11 @@ public final class PartitionHost {
             LongSupplier clockMs,
             ScheduledExecutorService timer,
             QueueResources queueResources,
+            StreamResources streamResources,
             PartitionSettings settings)
             throws IOException {
         this.queueResources = queueResources;
+        this.streamResources = streamResources;
         this.raft = raft;
         this.folder = folder;
         this.tables = tables;
@@ -104,7 +108,8 @@ public final class PartitionHost {
                 settings.entryBytesMax(),
                 new ByteBudget(settings.partitionBytesInFlightMax()),
                 nodeBudget,
-                queueResources);
+                queueResources,
+                streamResources);
     }
 
     private RestingLog restingLog(GroupId group) throws IOException {

@@ -9,6 +9,7 @@ import io.holdfast.consensus.raft.GroupListener;
 import io.holdfast.consensus.raft.GroupMachine;
 import io.holdfast.consensus.raft.RaftBytes;
 import io.holdfast.consensus.raft.RaftLogFiles;
+import io.holdfast.consensus.stream.StreamGroupTable;
 import io.holdfast.internal.v1.AppendCommand;
 import io.holdfast.internal.v1.BatchHeader;
 import io.holdfast.internal.v1.BatchReply;
@@ -20,6 +21,7 @@ import io.holdfast.internal.v1.PartitionReply;
 import io.holdfast.internal.v1.ProducerEntry;
 import io.holdfast.internal.v1.ProducerRow;
 import io.holdfast.internal.v1.QueueRow;
+import io.holdfast.internal.v1.StreamGroupRow;
 import io.holdfast.storage.log.AcceptedBatch;
 import io.holdfast.storage.log.DurableDirectory;
 import io.holdfast.storage.log.FrameId;
@@ -66,6 +68,7 @@ final class PartitionMachine extends GroupMachine {
     private final HighWatermark highWatermark;
     private final ProducerTable producers = new ProducerTable();
     private final QueueTable queues = new QueueTable();
+    private final StreamGroupTable streamGroups = new StreamGroupTable();
     /** Held for writing while the log is being replaced by a copied one; nested inside the state lock. */
     private final ReadWriteLock replacing = new ReentrantReadWriteLock();
 
@@ -130,6 +133,7 @@ final class PartitionMachine extends GroupMachine {
                 checkpoint,
                 rows.producers(),
                 rows.queues(),
+                rows.streamGroups(),
                 open(checkpoint.getLogFolder(), CheckpointRows.toLog(checkpoint), required));
         paths.deleteAllBut(logFolder);
         return TermIndex.valueOf(checkpoint.getAppliedTerm(), checkpoint.getAppliedIndex());
@@ -139,6 +143,7 @@ final class PartitionMachine extends GroupMachine {
             PartitionCheckpoint checkpoint,
             List<ProducerEntry> producerRows,
             List<QueueRow> queueRows,
+            List<StreamGroupRow> streamGroupRows,
             PartitionLog opened) {
         logFolder = checkpoint.getLogFolder();
         nowMs = checkpoint.getNowMs();
@@ -146,6 +151,7 @@ final class PartitionMachine extends GroupMachine {
         producers.clear();
         producerRows.forEach(entry -> producers.put(entry.getProducerId(), entry.getRow()));
         queues.load(checkpoint.getQueueClockMs(), queueRows);
+        streamGroups.load(streamGroupRows);
         highWatermark.set(opened.nextOffset());
     }
 
@@ -162,7 +168,7 @@ final class PartitionMachine extends GroupMachine {
                 .setQueueClockMs(queues.clockMs())
                 .setLogFolder(logFolder);
         CheckpointRows.addLog(checkpoint, log().checkpoint());
-        rows.store(checkpoint.build(), producers, queues);
+        rows.store(checkpoint.build(), producers, queues, streamGroups);
         log().checkpointStored();
     }
 
@@ -265,6 +271,7 @@ final class PartitionMachine extends GroupMachine {
             }
             case QUEUE ->
                 reply.addAllQueue(queues.apply(command.getQueue(), nowMs, log().startOffset(), log().nextOffset()));
+            case STREAM -> reply.addAllStream(streamGroups.apply(command.getStream(), frame.term(), nowMs));
             case EVICT_PRODUCERS ->
                 command.getEvictProducers().getProducerIdsList().forEach(producers::evict);
             default -> throw new IOException("entry " + frame.index() + " holds a command of a later version");
@@ -363,6 +370,13 @@ final class PartitionMachine extends GroupMachine {
         }
     }
 
+    /** Asks the stream groups' state a short question. */
+    <T> T streamGroups(Function<StreamGroupTable, T> question) {
+        synchronized (stateLock()) {
+            return question.apply(streamGroups);
+        }
+    }
+
     List<Long> evictableProducers(long clockMs, long idleMs, long namedIdleMs, int cap) {
         synchronized (stateLock()) {
             return producers.evictable(clockMs, idleMs, namedIdleMs, cap);
@@ -380,7 +394,7 @@ final class PartitionMachine extends GroupMachine {
             if (checkpoint == null) {
                 throw new IOException(groupId() + " has lost its checkpoint");
             }
-            outgoing = transfers.open(checkpoint, rows.producers(), rows.queues(), log());
+            outgoing = transfers.open(checkpoint, rows.producers(), rows.queues(), rows.streamGroups(), log());
         }
         try (outgoing) {
             outgoing.send(part);
@@ -417,8 +431,8 @@ final class PartitionMachine extends GroupMachine {
             DurableDirectory.force(paths.root());
             PartitionLog fresh = open(folder, CheckpointRows.toLog(checkpoint), List.of());
             moveFrames(old, fresh, index);
-            rows.replace(checkpoint, incoming.producers(), incoming.queues());
-            restore(checkpoint, incoming.producers(), incoming.queues(), fresh);
+            rows.replace(checkpoint, incoming.producers(), incoming.queues(), incoming.streamGroups());
+            restore(checkpoint, incoming.producers(), incoming.queues(), incoming.streamGroups(), fresh);
             old.close();
         } finally {
             replacing.writeLock().unlock();

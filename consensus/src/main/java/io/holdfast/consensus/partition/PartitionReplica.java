@@ -8,6 +8,8 @@ import io.holdfast.consensus.raft.RaftFailures;
 import io.holdfast.consensus.raft.RaftGroupHandle;
 import io.holdfast.consensus.raft.RaftGroupHandle.LogEnd;
 import io.holdfast.consensus.raft.RaftGroupHandle.Rest;
+import io.holdfast.consensus.stream.StreamGroupTable;
+import io.holdfast.consensus.stream.StreamResources;
 import io.holdfast.internal.v1.EvictProducersCommand;
 import io.holdfast.internal.v1.FetchCheckpointResponse;
 import io.holdfast.internal.v1.PartitionCommand;
@@ -16,6 +18,8 @@ import io.holdfast.internal.v1.ProducerRow;
 import io.holdfast.internal.v1.QueueCommand;
 import io.holdfast.internal.v1.QueueResult;
 import io.holdfast.internal.v1.QueueRow;
+import io.holdfast.internal.v1.StreamCommand;
+import io.holdfast.internal.v1.StreamResult;
 import io.holdfast.internal.v1.TrimCommand;
 import io.holdfast.storage.log.DamagedLogException;
 import io.holdfast.storage.log.LogSlice;
@@ -53,6 +57,7 @@ public final class PartitionReplica {
     private final AppendQueue appends;
     private final ReadBarriers barriers;
     private final ReplicaQueues queues;
+    private final ReplicaStreamGroups streamGroups;
     /** Guards what changes when the replica closes, so that late news of a leader cannot outlive it. */
     private final Object phase = new Object();
     /** Null at rest. */
@@ -90,7 +95,8 @@ public final class PartitionReplica {
             int entryBytesMax,
             ByteBudget partitionBudget,
             ByteBudget nodeBudget,
-            QueueResources queueResources) {
+            QueueResources queueResources,
+            StreamResources streamResources) {
         this.group = group;
         this.restingLog = restingLog;
         this.addressOf = addressOf;
@@ -99,6 +105,7 @@ public final class PartitionReplica {
         this.appends = new AppendQueue(this::propose, pacing, entryBytesMax, partitionBudget, nodeBudget, clockMs);
         this.barriers = new ReadBarriers(group);
         this.queues = new ReplicaQueues(this, queueResources);
+        this.streamGroups = new ReplicaStreamGroups(this, streamResources);
         highWatermark.set(restingLog.nextOffset());
     }
 
@@ -183,6 +190,7 @@ public final class PartitionReplica {
             machine = null;
         }
         queues.lane().follows(notLeader());
+        streamGroups.coordinator().follows(notLeader());
     }
 
     /** Raft is closed. */
@@ -226,6 +234,7 @@ public final class PartitionReplica {
         if (settle()) {
             try {
                 queues.lane().leads();
+                streamGroups.coordinator().leads();
             } catch (Refusal closedMeanwhile) {
                 return;
             }
@@ -238,6 +247,7 @@ public final class PartitionReplica {
         if (settle()) {
             refuseWaiting();
             queues.lane().follows(notLeader());
+            streamGroups.coordinator().follows(notLeader());
         }
     }
 
@@ -258,9 +268,10 @@ public final class PartitionReplica {
         return RaftFailures.notLeader(group, addressOf, false);
     }
 
-    /** How long nobody has appended, read at the leader or asked for freshness, and no lease was out. */
+    /** How long nobody has appended, read at the leader or asked for freshness, no lease was out and no member here. */
     public long idleNanos() {
-        return queues.lane().isActive() ? 0 : System.nanoTime() - usedNanos;
+        boolean active = queues.lane().isActive() || streamGroups.coordinator().isActive();
+        return active ? 0 : System.nanoTime() - usedNanos;
     }
 
     /** Closes files that were opened to read at rest, if unused for so long. */
@@ -383,6 +394,26 @@ public final class PartitionReplica {
         } catch (IOException e) {
             throw damaged(e);
         }
+    }
+
+    // ---- stream groups
+
+    public ReplicaStreamGroups streamGroups() {
+        return streamGroups;
+    }
+
+    CompletableFuture<List<StreamResult>> propose(StreamCommand command) {
+        usedNanos = System.nanoTime();
+        return propose(command().setStream(command).build()).thenApply(PartitionReply::getStreamList);
+    }
+
+    /** Of a replica that is open. */
+    <T> T askStreamGroups(Function<StreamGroupTable, T> question) {
+        PartitionMachine open = machine;
+        if (open == null) {
+            throw notLeader();
+        }
+        return open.streamGroups(question);
     }
 
     private PartitionCommand.Builder command() {

@@ -1,12 +1,14 @@
 package io.holdfast.consensus.queue;
 
+import io.holdfast.consensus.AwakeClock;
+
 /**
- * A {@link QueueClock} that in each term starts where the replicated one is, whether or not news of the leadership has come
+ * An {@link AwakeClock} that in each term starts where the replicated one is, whether or not news of the leadership has come
  * by then: what it showed when this replica led before may be later than what others have counted by since. Any thread.
  */
 final class LeaderClock {
     private final QueuePartition partition;
-    private final QueueClock clock = new QueueClock();
+    private final AwakeClock clock = new AwakeClock();
     private long startedTerm = -1;
     private long writtenMs;
 

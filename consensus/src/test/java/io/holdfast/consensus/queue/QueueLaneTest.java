@@ -2,6 +2,7 @@ package io.holdfast.consensus.queue;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.holdfast.consensus.AwakeClock;
 import io.holdfast.internal.v1.QueueCommand;
 import io.holdfast.internal.v1.QueueOpen;
 import io.holdfast.internal.v1.QueueOperation;
@@ -126,7 +127,7 @@ class QueueLaneTest {
 
     @Test
     void shouldNotCountTimeInWhichTheLeaderSlept() {
-        QueueClock clock = new QueueClock();
+        AwakeClock clock = new AwakeClock();
         clock.startAt(1000, 0);
         assertThat(clock.now(200_000_000)).isEqualTo(1200);
         assertThat(clock.now(60_200_000_000L)).as("a minute's pause").isEqualTo(1700);

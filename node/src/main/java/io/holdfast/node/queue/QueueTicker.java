@@ -4,6 +4,7 @@ import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.queue.QueueLane;
 import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.node.service.Rounds;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
 

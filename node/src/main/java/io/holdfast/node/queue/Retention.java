@@ -6,6 +6,7 @@ import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.GroupRow;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.node.service.Rounds;
 import io.holdfast.v1.SettledRetention;
 import io.holdfast.v1.TopicConfig;
 import java.util.Collection;

@@ -13,6 +13,7 @@ import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.internal.v1.UpdateTopicCommand;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.cluster.MetadataClient;
+import io.holdfast.node.cluster.SystemTopics;
 import io.holdfast.node.cluster.TopicPlan;
 import io.holdfast.v1.CreateTopicRequest;
 import io.holdfast.v1.CreateTopicResponse;
@@ -72,9 +73,18 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
     @Override
     public void createTopic(CreateTopicRequest request, StreamObserver<CreateTopicResponse> to) {
         Replies.send(to, executor, () -> {
+            refuseSystem(request.getName());
             Duration left = Forwarder.left();
             return metadata.current(left).thenComposeAsync(image -> create(image, request, left), executor);
         });
+    }
+
+    private static void refuseSystem(String name) {
+        if (SystemTopics.isSystem(name)) {
+            throw Refusal.of(
+                    ErrorReason.ERROR_REASON_INVALID_REQUEST,
+                    "choose a name that does not begin with two underscores: '" + name + "' is the cluster's own");
+        }
     }
 
     private CompletableFuture<CreateTopicResponse> create(
@@ -172,7 +182,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
                     .topics()
                     .tailMap(request.getPageToken(), false)
                     .values()) {
-                if (!topic.getName().startsWith(request.getPrefix())) {
+                if (!topic.getName().startsWith(request.getPrefix()) || SystemTopics.isSystem(topic.getName())) {
                     continue;
                 }
                 if (response.getTopicsCount() == size) {
@@ -188,6 +198,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
     @Override
     public void updateTopic(UpdateTopicRequest request, StreamObserver<UpdateTopicResponse> to) {
         Replies.send(to, executor, () -> {
+            refuseSystem(request.getName());
             TopicRow topic = state.topic(request.getName());
             TopicConfig config = request.getConfig();
             boolean same = (config.getPartitions() == 0 || config.getPartitions() == topic.getAssignmentsCount())
@@ -217,6 +228,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
     @Override
     public void deleteTopic(DeleteTopicRequest request, StreamObserver<DeleteTopicResponse> to) {
         Replies.send(to, executor, () -> {
+            refuseSystem(request.getName());
             Duration left = Forwarder.left();
             MetadataCommand command = MetadataCommand.newBuilder()
                     .setDeleteTopic(DeleteTopicCommand.newBuilder().setName(request.getName()))

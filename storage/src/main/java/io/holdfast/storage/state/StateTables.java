@@ -45,7 +45,9 @@ public final class StateTables implements Closeable {
         /** Group id and producer id to the producer's row. */
         PRODUCERS,
         /** Group id and queue group id to where that group stands. */
-        QUEUES;
+        QUEUES,
+        /** Group id and name of a stream group to where that group stands. */
+        STREAM_GROUPS;
 
         private byte[] columnFamily() {
             return name().toLowerCase(Locale.ROOT).getBytes(StandardCharsets.UTF_8);

@@ -1,25 +1,26 @@
-package io.holdfast.consensus.queue;
+package io.holdfast.consensus;
 
 import java.util.concurrent.TimeUnit;
 
 /**
- * The time that leases and retries are counted by. It goes on where the replicated clock stood when this replica became
- * leader, and only in small steps between looks at it: time in which the partition had no leader, or its leader slept,
- * does not count. So neither an election nor a pause nor a wall clock that jumps ever shortens a lease. Not thread-safe.
+ * A clock of a leader's, by which others are given time: it goes on only in small steps between looks at it, so that time
+ * in which the leader slept does not count against anybody. Not thread-safe.
  */
-final class QueueClock {
+public final class AwakeClock {
     /** Longest step; whoever looks less often finds time to be slow. */
     private static final long STEP_MS_MAX = 500;
 
     private long ms;
     private long lookedNanos;
 
-    void startAt(long replicatedMs, long nanos) {
-        ms = replicatedMs;
+    /** Goes on from there. */
+    public void startAt(long startMs, long nanos) {
+        ms = startMs;
         lookedNanos = nanos;
     }
 
-    long now(long nanos) {
+    /** @param nanos System.nanoTime, or what stands for it */
+    public long now(long nanos) {
         long step = TimeUnit.NANOSECONDS.toMillis(nanos - lookedNanos);
         if (step > 0) {
             ms += Math.min(step, STEP_MS_MAX);

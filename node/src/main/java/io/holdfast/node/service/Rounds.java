@@ -1,4 +1,4 @@
-package io.holdfast.node.queue;
+package io.holdfast.node.service;
 
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
@@ -7,13 +7,13 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /** Runs a task again and again on an executor, never twice at a time; the timer's thread only hands over. */
-final class Rounds implements AutoCloseable {
+public final class Rounds implements AutoCloseable {
     private final Runnable task;
     private final Executor executor;
     private final ScheduledFuture<?> schedule;
     private final AtomicBoolean running = new AtomicBoolean();
 
-    Rounds(Runnable task, long periodMs, Executor executor, ScheduledExecutorService timer) {
+    public Rounds(Runnable task, long periodMs, Executor executor, ScheduledExecutorService timer) {
         this.task = task;
         this.executor = executor;
         schedule = timer.scheduleAtFixedRate(this::hand, periodMs, periodMs, TimeUnit.MILLISECONDS);

@@ -1,0 +1,58 @@
+package io.holdfast.consensus.partition;
+
+import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.stream.StreamCoordinator;
+import io.holdfast.consensus.stream.StreamGroupTable;
+import io.holdfast.consensus.stream.StreamResources;
+import io.holdfast.consensus.stream.StreamShard;
+import io.holdfast.internal.v1.StreamCommand;
+import io.holdfast.internal.v1.StreamResult;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
+
+/** A replica's stream groups: what {@link StreamCoordinator} needs of the replica. */
+public final class ReplicaStreamGroups implements StreamShard {
+    private final PartitionReplica replica;
+    private final StreamCoordinator coordinator;
+
+    ReplicaStreamGroups(PartitionReplica replica, StreamResources resources) {
+        this.replica = replica;
+        coordinator = new StreamCoordinator(this, resources);
+    }
+
+    /** Of a replica that is open; see {@link PartitionReplica#awake}. */
+    public StreamCoordinator coordinator() {
+        return coordinator;
+    }
+
+    @Override
+    public boolean leads() {
+        return replica.isOpen() && replica.group().isReadyLeader();
+    }
+
+    @Override
+    public long term() {
+        return replica.group().term();
+    }
+
+    @Override
+    public Refusal notLeader() {
+        return replica.notLeader();
+    }
+
+    @Override
+    public CompletableFuture<List<StreamResult>> propose(StreamCommand command) {
+        return replica.propose(command);
+    }
+
+    @Override
+    public CompletableFuture<Void> barrier() {
+        return replica.barrier();
+    }
+
+    @Override
+    public <T> T ask(Function<StreamGroupTable, T> question) {
+        return replica.askStreamGroups(question);
+    }
+}

@@ -1,0 +1,131 @@
+package io.holdfast.consensus.stream;
+
+import io.holdfast.internal.v1.MemberShare;
+import io.holdfast.internal.v1.PartitionRange;
+import io.holdfast.internal.v1.StreamAssign;
+import io.holdfast.internal.v1.StreamTopics;
+import io.holdfast.internal.v1.SubscribedTopic;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/** What a group's members subscribe to, and what follows from it: topics, and who should own their partitions. */
+final class Subscriptions {
+    private final TopicSource source;
+
+    Subscriptions(TopicSource source) {
+        this.source = source;
+    }
+
+    /** The topics as they should be; null if they are. */
+    @Nullable
+    StreamTopics change(StreamGroupState state) {
+        Map<Long, SubscribedTopic> wanted = new TreeMap<>();
+        for (TopicSource.Topic topic : topics(state)) {
+            SubscribedTopic known = state.topics().get(topic.id());
+            int early = known != null
+                    ? known.getEarlyPartitions()
+                    : topic.id() >= state.firstLaterTopicId() ? 0 : topic.partitions();
+            wanted.put(
+                    topic.id(),
+                    SubscribedTopic.newBuilder()
+                            .setTopicId(topic.id())
+                            .setName(topic.name())
+                            .setPartitions(topic.partitions())
+                            .setEarlyPartitions(early)
+                            .build());
+        }
+        Set<Long> deleted = new TreeSet<>();
+        for (Ownership partition : state.partitions()) {
+            if (source.isDeleted(partition.name().topicId())) {
+                deleted.add(partition.name().topicId());
+            }
+        }
+        return wanted.equals(state.topics()) && deleted.isEmpty()
+                ? null
+                : StreamTopics.newBuilder()
+                        .addAllTopics(wanted.values())
+                        .addAllDeletedTopicIds(deleted)
+                        .build();
+    }
+
+    private Collection<TopicSource.Topic> topics(StreamGroupState state) {
+        Map<Long, TopicSource.Topic> topics = new TreeMap<>();
+        Set<String> names = new TreeSet<>();
+        state.members().forEach(member -> names.addAll(member.topics()));
+        for (String name : names) {
+            if (name.endsWith("*")) {
+                source.topicsWithPrefix(name.substring(0, name.length() - 1))
+                        .forEach(topic -> topics.put(topic.id(), topic));
+            } else {
+                TopicSource.Topic topic = source.topic(name);
+                if (topic != null) {
+                    topics.put(topic.id(), topic);
+                }
+            }
+        }
+        return topics.values();
+    }
+
+    /** What {@link Assignor} needs of a group, as of an epoch. */
+    record Problem(long epoch, List<Assignor.Candidate> candidates, List<Assignor.Subject> subjects) {
+        /** May take some milliseconds. */
+        StreamAssign solve() {
+            StreamAssign.Builder assign = StreamAssign.newBuilder().setEpoch(epoch);
+            Assignor.assign(candidates, subjects).forEach((member, names) -> {
+                MemberShare.Builder share = MemberShare.newBuilder().setMember(member);
+                for (int i = 0; i < names.size(); ) {
+                    PartitionName first = names.get(i);
+                    int next = i + 1;
+                    while (next < names.size()
+                            && names.get(next)
+                                    .equals(new PartitionName(first.topicId(), first.partition() + next - i))) {
+                        next++;
+                    }
+                    share.addRanges(PartitionRange.newBuilder()
+                            .setTopicId(first.topicId())
+                            .setFrom(first.partition())
+                            .setTo(first.partition() + next - i));
+                    i = next;
+                }
+                assign.addShares(share);
+            });
+            return assign.build();
+        }
+    }
+
+    Problem problem(StreamGroupState state) {
+        List<Assignor.Candidate> candidates = new ArrayList<>();
+        for (Member member : state.members()) {
+            Set<Long> topics = new HashSet<>();
+            state.topics().values().stream()
+                    .filter(topic -> member.subscribes(topic.getName()))
+                    .forEach(topic -> topics.add(topic.getTopicId()));
+            candidates.add(new Assignor.Candidate(member.id(), member.rack(), topics));
+        }
+        List<Assignor.Subject> subjects = new ArrayList<>();
+        for (Ownership partition : state.partitions()) {
+            SubscribedTopic topic = state.topics().get(partition.name().topicId());
+            if (topic != null) {
+                subjects.add(new Assignor.Subject(
+                        partition.name(),
+                        partition.target() == null ? partition.owner() : partition.target(),
+                        racks(topic, partition.name().partition())));
+            }
+        }
+        return new Problem(state.epoch(), candidates, subjects);
+    }
+
+    private Set<String> racks(SubscribedTopic topic, int partition) {
+        TopicSource.Topic found = source.topic(topic.getName());
+        return found == null || found.id() != topic.getTopicId() || partition >= found.partitions()
+                ? Set.of()
+                : found.racks().get(partition);
+    }
+}
