@@ -9,6 +9,9 @@ import io.holdfast.client.ReadMode;
 import io.holdfast.client.Reader;
 import io.holdfast.client.ReaderSettings;
 import io.holdfast.client.ReceivedRecord;
+import io.holdfast.client.StreamConsumer;
+import io.holdfast.client.StreamSettings;
+import io.holdfast.v1.StreamConfig;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -96,6 +99,16 @@ final class ConsumeCommand implements Callable<Integer> {
     @Nullable
     String group;
 
+    @Option(
+            names = "--stream-group",
+            paramLabel = "GROUP",
+            description = {
+                "As a member of this stream group: partitions that other members own are left out, and what is printed is",
+                "committed. Made if there is none; --from says where it begins then."
+            })
+    @Nullable
+    String streamGroup;
+
     @Option(names = "--any-replica", description = "Read from any replica, also one that lags behind.")
     boolean anyReplica;
 
@@ -103,6 +116,9 @@ final class ConsumeCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         if (group != null) {
             return asMember(group);
+        }
+        if (streamGroup != null) {
+            return asOwner(streamGroup);
         }
         ReaderSettings settings = ReaderSettings.of(topic).withFrom(from).withFollow(follow);
         if (partition != null) {
@@ -128,6 +144,34 @@ final class ConsumeCommand implements Callable<Integer> {
                 } else {
                     out.flush(); // nothing more for the moment: show what there is
                 }
+            }
+        }
+        return 0;
+    }
+
+    /** Without --follow, until no record comes for a while. */
+    private int asOwner(String of) throws IOException {
+        StreamSettings settings = StreamSettings.of(of, topic)
+                .withConfig(StreamConfig.newBuilder().setStart(from.start()).build());
+        if (anyReplica) {
+            settings = settings.withMode(ReadMode.any());
+        }
+        try (HoldfastClient client = connect.connect();
+                OutputStream out = new BufferedOutputStream(System.out, 1 << 16);
+                StreamConsumer consumer = client.newStreamConsumer(settings)) {
+            long printed = 0;
+            Duration patience = FIRST_PATIENCE;
+            while (printed < count) {
+                List<ReceivedRecord> records = consumer.poll(patience);
+                if (records.isEmpty() && !follow) {
+                    break;
+                }
+                for (ReceivedRecord record : records) {
+                    RecordText.print(record, output == Output.json, out);
+                }
+                printed += records.size();
+                patience = records.isEmpty() ? FIRST_PATIENCE : NEXT_PATIENCE;
+                out.flush();
             }
         }
         return 0;

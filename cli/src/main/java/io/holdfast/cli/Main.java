@@ -6,6 +6,7 @@ import io.holdfast.cli.queue.ExplainCommand;
 import io.holdfast.cli.queue.GroupCommand;
 import io.holdfast.cli.queue.QueueCommand;
 import io.holdfast.cli.quickstart.QuickstartCommand;
+import io.holdfast.cli.stream.StreamCommand;
 import io.holdfast.client.HoldfastException;
 import io.holdfast.node.config.ConfigException;
 import java.io.IOException;
@@ -44,6 +45,7 @@ import picocli.CommandLine.HelpCommand;
             QueueCommand.class,
             DlqCommand.class,
             ExplainCommand.class,
+            StreamCommand.class,
             ClusterCommand.class,
             BenchCommand.class,
             HelpCommand.class

@@ -170,12 +170,25 @@ public final class Admin {
         for (int p = 0; p < partitions; p++) {
             request.addPartitions(partition(topic, p));
         }
+        return lookup(request.build());
+    }
+
+    /** Offset of a position in one partition. */
+    public long lookupOffset(String topic, int partition, Start at) {
+        return lookup(LookupOffsetsRequest.newBuilder()
+                        .setAt(at)
+                        .addPartitions(partition(topic, partition))
+                        .build())
+                .get(0);
+    }
+
+    private List<Long> lookup(LookupOffsetsRequest request) {
         long deadline = System.nanoTime() + TIMEOUT.toNanos();
         while (true) {
             List<PartitionOffset> found = call(
                             true,
                             channel -> timed(LogServiceGrpc.newBlockingStub(channel))
-                                    .lookupOffsets(request.build()))
+                                    .lookupOffsets(request))
                     .getOffsetsList();
             HoldfastException failure = null;
             for (PartitionOffset one : found) {

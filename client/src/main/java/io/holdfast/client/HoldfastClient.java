@@ -108,6 +108,16 @@ public final class HoldfastClient implements AutoCloseable {
         return new QueueWorker(newQueueConsumer(settings), threads, handler, timer);
     }
 
+    /** Stream groups, for operators. */
+    public StreamAdmin streamGroups() {
+        return new StreamAdmin(admin);
+    }
+
+    /** A member of a stream group. */
+    public StreamConsumer newStreamConsumer(StreamSettings settings) {
+        return new StreamConsumer(settings, connections, routes, timer, admin);
+    }
+
     @Override
     public void close() {
         routes.close();

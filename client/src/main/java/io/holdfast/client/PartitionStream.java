@@ -24,8 +24,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads one partition for a reader: opens a stream, opens another where it broke off, gives credit for what the reader
- * has taken. Callbacks come on gRPC's threads, one at a time per stream; the lock keeps a late one of an old stream out.
+ * Reads one partition for somebody: opens a stream, opens another where it broke off, gives credit for what has
+ * been taken. Callbacks come on gRPC's threads, one at a time per stream; the lock keeps a late one of an old stream out.
  */
 final class PartitionStream {
     private static final int PLAIN_BYTES_MAX = 64 << 20;
@@ -40,7 +40,7 @@ final class PartitionStream {
     private final Connections connections;
     private final RoutingCache routes;
     private final ScheduledExecutorService timer;
-    private final Reader reader;
+    private final Sink sink;
     private final long untilOffset;
     private Start next;
     private long position = -1;
@@ -58,14 +58,14 @@ final class PartitionStream {
             Connections connections,
             RoutingCache routes,
             ScheduledExecutorService timer,
-            Reader reader) {
+            Sink sink) {
         this.settings = settings;
         this.partition = partition;
         this.untilOffset = untilOffset;
         this.connections = connections;
         this.routes = routes;
         this.timer = timer;
-        this.reader = reader;
+        this.sink = sink;
         this.next = settings.from().start();
     }
 
@@ -133,12 +133,23 @@ final class PartitionStream {
                 .build();
     }
 
-    /** The reader has used up a chunk of this stream: room for as much again. */
+    /** A chunk of this stream is used up: room for as much again. */
     synchronized void used(Chunk chunk) {
         StreamObserver<ReadStreamRequest> to = out;
         if (!ended && to != null && chunk.generation() == generation) {
             to.onNext(credit(chunk.bytes(), chunk.records().size()));
         }
+    }
+
+    /** Who reads. Called on gRPC's threads: it must not block. */
+    interface Sink {
+        void offer(Chunk chunk);
+
+        /** Nothing more will come; null if the end was reached. */
+        void ended(PartitionStream from, @Nullable HoldfastException failure);
+
+        /** Whether somebody waits for records right now. */
+        boolean isWaiting();
     }
 
     /** Records that came together, and what they cost in credit. */
@@ -162,7 +173,7 @@ final class PartitionStream {
         }
         position = response.getNextOffset();
         next = Start.newBuilder().setOffset(position).build();
-        reader.offer(new Chunk(this, generation, records, response.getSerializedSize()));
+        sink.offer(new Chunk(this, generation, records, response.getSerializedSize()));
     }
 
     private List<ReceivedRecord> decode(ReadResponse response) throws InvalidBatchException {
@@ -230,7 +241,7 @@ final class PartitionStream {
 
     /** Called now and then: replaces a stream that has gone silent. */
     synchronized void checkAlive() {
-        if (!ended && out != null && System.nanoTime() - heardNanos > SILENCE_NANOS_MAX && reader.isWaiting()) {
+        if (!ended && out != null && System.nanoTime() - heardNanos > SILENCE_NANOS_MAX && sink.isWaiting()) {
             Context.CancellableContext open = context;
             again();
             if (open != null) {
@@ -242,7 +253,7 @@ final class PartitionStream {
     private synchronized void end(int from, @Nullable HoldfastException failure) {
         if (from == generation && !ended) {
             ended = true;
-            reader.ended(failure);
+            sink.ended(this, failure);
         }
     }
 

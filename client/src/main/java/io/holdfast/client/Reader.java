@@ -56,7 +56,7 @@ public final class Reader implements AutoCloseable, Iterable<ReceivedRecord> {
         for (int p = 0; p < partitions; p++) {
             if (only == null || only == p) {
                 long end = ends == null ? Long.MAX_VALUE : ends.get(p);
-                streams.add(new PartitionStream(settings, p, end, connections, routes, timer, this));
+                streams.add(new PartitionStream(settings, p, end, connections, routes, timer, new Arrivals()));
             }
         }
         open.set(streams.size());
@@ -124,19 +124,24 @@ public final class Reader implements AutoCloseable, Iterable<ReceivedRecord> {
                 && (chunk == null || nextInCurrent >= chunk.records().size());
     }
 
-    boolean isWaiting() {
-        return waiting;
-    }
-
-    void offer(Chunk chunk) {
-        chunks.add(chunk); // bounded by the credit given
-    }
-
-    void ended(@Nullable HoldfastException error) {
-        if (error != null) {
-            failure = error;
+    private final class Arrivals implements PartitionStream.Sink {
+        @Override
+        public void offer(Chunk chunk) {
+            chunks.add(chunk); // bounded by the credit given
         }
-        open.decrementAndGet();
+
+        @Override
+        public void ended(PartitionStream from, @Nullable HoldfastException error) {
+            if (error != null) {
+                failure = error;
+            }
+            open.decrementAndGet();
+        }
+
+        @Override
+        public boolean isWaiting() {
+            return waiting;
+        }
     }
 
     /** Blocks for each record until the end; never ends while following, unless closed. */

@@ -59,6 +59,9 @@ final class Subscriptions {
         Map<Long, TopicSource.Topic> topics = new TreeMap<>();
         Set<String> names = new TreeSet<>();
         state.members().forEach(member -> names.addAll(member.topics()));
+        if (state.members().isEmpty()) { // what it was about last is what operators ask about
+            state.topics().values().forEach(topic -> names.add(topic.getName()));
+        }
         for (String name : names) {
             if (name.endsWith("*")) {
                 source.topicsWithPrefix(name.substring(0, name.length() - 1))
