@@ -57,11 +57,11 @@ class StreamHistoryTest {
     }
 
     @Test
-    void shouldFindRecordsOutOfOrder() {
-        read(1, 1, "a", 0, 10);
-        read(1, 0, "a", 10, 20);
+    void shouldFindAGapWithinAnOwnership() {
+        read(1, 0, "a", 0, 10);
+        read(1, 2, "a", 10, 20);
 
-        assertThat(check(2)).hasSize(2);
+        assertThat(check(3)).singleElement().asString().contains("does not follow");
     }
 
     @Test

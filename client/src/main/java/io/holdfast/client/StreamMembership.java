@@ -24,8 +24,9 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Keeps a member of a stream group alive by heartbeats on a thread of its own, and says what it owns. A membership ends
- * when it was not confirmed in time, or the group says so; then it begins again, under another id. Any thread.
+ * Keeps a member of a stream group alive by heartbeats on a thread of its own, and says what it owns: nothing, while that
+ * was not confirmed in time. When the group says that it is no member any more it begins again, under another id. Any
+ * thread.
  */
 final class StreamMembership implements AutoCloseable {
     private static final Duration WAIT_MAX = Duration.ofSeconds(3);
@@ -111,9 +112,6 @@ final class StreamMembership implements AutoCloseable {
         synchronized (this) {
             if (closed) {
                 return false;
-            }
-            if (seenVersion > 0 && System.nanoTime() - validUntilNanos >= 0) {
-                beginAgain();
             }
             sentNanos = System.nanoTime();
             call = stub().heartbeat(request());

@@ -58,6 +58,9 @@ final class StreamWorld implements TopicSource {
     /** A process that is, over time, several members. */
     private final class Client {
         final String instance;
+        /** Does not join anew when its session is over, but waits for what a heartbeat says. */
+        final boolean patient = random.nextBoolean();
+
         List<String> subscription = List.of("t*");
         String id = "";
         boolean isStopped = true;
@@ -372,7 +375,9 @@ final class StreamWorld implements TopicSource {
         for (Client client : clients) {
             if (!client.isStopped && nowMs >= client.validUntilMs) {
                 client.dropAll();
-                client.join();
+                if (!client.patient) {
+                    client.join();
+                }
             }
         }
     }
