@@ -118,6 +118,28 @@ class ExamplesIT {
         return python;
     }
 
+    @Test
+    void shouldOwnPartitionsFromPython() {
+        String python = python();
+        publishJobs("python-events");
+
+        Output worker = run(
+                List.of(
+                        python,
+                        example("python/stream_worker.py"),
+                        cluster.node(1).address(),
+                        "python-events",
+                        "audit"),
+                stubs.toString());
+
+        assertThat(worker.code).as(worker.text).isZero();
+        assertThat(worker.text.lines()).containsExactly("0 0 one", "0 1 bad", "0 2 two");
+        try (HoldfastClient client = cluster.connect()) {
+            assertThat(client.streamGroups().describe("audit").getPartitions(0).getCommitted())
+                    .isEqualTo(3);
+        }
+    }
+
     private static void publishJobs(String topic) {
         try (HoldfastClient client = cluster.connect()) {
             client.admin().createTopic(topic, 1, 1);

@@ -80,7 +80,7 @@ class QueueKillsIT {
                 String member = "member-" + m;
                 threads.add(run(member, () -> consume(client, member, own)));
             }
-            for (int round = 0; round < 5; round++) {
+            for (int round = 0; round < Integer.getInteger("holdfast.rounds", 4); round++) {
                 awaitProgress(client, 150);
                 int leader = cluster.leaderOf(client, TOPIC, random.nextInt(PARTITIONS));
                 switch (round % 4) {

@@ -144,24 +144,24 @@ class StreamKillsIT {
             for (int i = 0; i < 3; i++) {
                 members.add(new Member(cluster, "member-" + names++));
             }
-            for (int round = 0; round < 6; round++) {
-                awaitProgress(400);
+            for (int round = 0; round < Integer.getInteger("holdfast.rounds", 4); round++) {
+                awaitProgress(300);
                 Member chosen = members.get(random.nextInt(members.size()));
-                switch (round) {
-                    case 0, 4 -> members.add(new Member(cluster, "member-" + names++));
-                    case 1 -> {
-                        members.remove(chosen);
-                        chosen.leave();
-                    }
-                    case 2 -> {
+                switch (round % 6) {
+                    case 0 -> {
                         cluster.node(cluster.leaderOf(client, "__stream-groups", shard()))
                                 .kill();
                         awaitProgress(200);
                         cluster.startAll();
                     }
-                    case 3 -> {
+                    case 1 -> {
                         members.remove(chosen);
                         chosen.vanish();
+                    }
+                    case 2, 4 -> members.add(new Member(cluster, "member-" + names++));
+                    case 3 -> {
+                        members.remove(chosen);
+                        chosen.leave();
                     }
                     default -> {
                         for (int node = 1; node <= 3; node++) {
