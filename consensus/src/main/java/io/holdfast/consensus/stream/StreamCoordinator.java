@@ -239,9 +239,10 @@ public final class StreamCoordinator {
         List<MemberName> gone = new ArrayList<>();
         shard.ask(table -> {
             for (StreamGroupState state : table.states()) {
+                Set<String> owing = state.owing();
                 for (Member member : state.members()) {
                     members.add(new MemberName(state.name(), member.id()));
-                    if (isGone(state, member)) {
+                    if (isGone(state, member.id(), owing)) {
                         gone.add(new MemberName(state.name(), member.id()));
                     }
                 }
@@ -259,20 +260,20 @@ public final class StreamCoordinator {
         }
     }
 
-    private boolean isGone(StreamGroupState state, Member member) {
-        boolean owes = state.partitions().stream()
-                .anyMatch(partition -> partition.isOwnedBy(member.id()) && partition.lostVersion() != 0);
+    private boolean isGone(StreamGroupState state, String member, Set<String> owing) {
         StreamConfig config = state.config();
-        return sessions.silentMs(state.name(), member.id()) > StreamConfigs.sessionMs(config)
-                || sessions.owesMs(state.name(), member.id(), owes) > StreamConfigs.rebalanceMs(config);
+        return sessions.silentMs(state.name(), member) > StreamConfigs.sessionMs(config)
+                || sessions.owesMs(state.name(), member, owing.contains(member))
+                        > StreamConfigs.rebalanceMs(config);
     }
 
     private void expel(MemberName name) {
         lane.change(table -> {
             StreamGroupState state = table.state(name.group());
-            Member member = state == null ? null : state.member(name.member());
             long term = sessions.term(); // before it is asked again who is gone: a later term would start anew
-            return state == null || member == null || !isGone(state, member)
+            return state == null
+                            || state.member(name.member()) == null
+                            || !isGone(state, name.member(), state.owing())
                     ? null
                     : operation(name.group())
                             .setLeave(StreamLeave.newBuilder()

@@ -320,6 +320,17 @@ final class StreamGroupState {
         }
     }
 
+    /** Members that have been told to let go of something, and have not. */
+    Set<String> owing() {
+        Set<String> owing = new HashSet<>();
+        for (Ownership partition : partitions.values()) {
+            if (partition.owner() != null && partition.lostVersion() != 0) {
+                owing.add(partition.owner());
+            }
+        }
+        return owing;
+    }
+
     /** What a member may have now. */
     List<Ownership> heldBy(String member) {
         List<Ownership> held = new ArrayList<>();
