@@ -38,6 +38,7 @@ final class ConsumeCommand implements Callable<Integer> {
     private static final Duration FIRST_PATIENCE = Duration.ofSeconds(3);
 
     private static final Duration NEXT_PATIENCE = Duration.ofSeconds(1);
+    private static final Duration FOLLOW_PATIENCE = Duration.ofMillis(200);
 
     enum Output {
         raw,
@@ -158,11 +159,12 @@ final class ConsumeCommand implements Callable<Integer> {
         }
         try (HoldfastClient client = connect.connect();
                 OutputStream out = new BufferedOutputStream(System.out, 1 << 16);
+                UntilInterrupted interrupt = new UntilInterrupted();
                 StreamConsumer consumer = client.newStreamConsumer(settings)) {
             long printed = 0;
             Duration patience = FIRST_PATIENCE;
-            while (printed < count) {
-                List<ReceivedRecord> records = consumer.poll(patience);
+            while (printed < count && !interrupt.isWanted()) {
+                List<ReceivedRecord> records = consumer.poll(follow ? FOLLOW_PATIENCE : patience);
                 if (records.isEmpty() && !follow) {
                     break;
                 }
@@ -170,7 +172,7 @@ final class ConsumeCommand implements Callable<Integer> {
                     RecordText.print(record, output == Output.json, out);
                 }
                 printed += records.size();
-                patience = records.isEmpty() ? FIRST_PATIENCE : NEXT_PATIENCE;
+                patience = NEXT_PATIENCE;
                 out.flush();
             }
         }

@@ -47,6 +47,9 @@ public final class StreamConsumer implements AutoCloseable {
     /** Changed by the consumer's thread; read by others under this object's lock. */
     private final Map<TopicPartition, Reading> inHand = new HashMap<>();
 
+    /** As they were when they were in hand last. */
+    private final Map<TopicPartition, Reading> letGoOf = new HashMap<>();
+
     private long committedNanos = System.nanoTime();
     private volatile boolean waiting;
     private @Nullable Chunk toRelease;
@@ -219,18 +222,35 @@ public final class StreamConsumer implements AutoCloseable {
         }
         owned.forEach((partition, one) -> {
             if (!inHand.containsKey(partition)) {
-                long offset = offset(partition, one);
-                Long committed = one.start().hasOffset() ? offset : null;
-                begin(new Reading(partition, one.epoch(), offset, committed));
+                begin(partition, one);
             }
         });
+    }
+
+    private void begin(TopicPartition partition, Owned owned) {
+        try {
+            long offset = offset(partition, owned);
+            Reading before = letGoOf.remove(partition);
+            if (before != null && before.epoch == owned.epoch() && before.committed != null) {
+                offset = Math.max(offset, before.committed); // the answer may be older than the commit
+            }
+            begin(new Reading(partition, owned.epoch(), offset, owned.start().hasOffset() ? offset : null));
+        } catch (HoldfastException e) {
+            if (!e.isPassing()) {
+                throw e;
+            }
+            // It is tried again in a moment.
+        }
     }
 
     private void letGo(Collection<Reading> lost) {
         synchronized (this) {
             lost.forEach(reading -> inHand.remove(reading.partition));
         }
-        lost.forEach(reading -> reading.stream.close());
+        lost.forEach(reading -> {
+            reading.stream.close();
+            letGoOf.put(reading.partition, reading);
+        });
         membership.tell();
     }
 

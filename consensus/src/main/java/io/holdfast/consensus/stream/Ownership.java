@@ -118,7 +118,14 @@ final class Ownership {
         return committedMs;
     }
 
+    /** Commits that overtake each other do not lead back; seeking does. */
     void commit(long offset, long nowMs) {
+        if (committed == null || offset >= committed) {
+            seek(offset, nowMs);
+        }
+    }
+
+    void seek(long offset, long nowMs) {
         committed = offset;
         committedMs = nowMs;
     }

@@ -172,10 +172,12 @@ public final class StreamCoordinator {
     // ---- what follows from changes
 
     private void applied(Set<String> groups) {
-        groups.forEach(group -> {
-            waiters.wake(group);
-            follow(group);
-        });
+        groups.forEach(waiters::wake);
+        try {
+            groups.forEach(this::follow);
+        } catch (Refusal closedMeanwhile) {
+            // The next leader goes on.
+        }
     }
 
     /** Topics first, since targets are made of them. */
@@ -263,17 +265,14 @@ public final class StreamCoordinator {
     private boolean isGone(StreamGroupState state, String member, Set<String> owing) {
         StreamConfig config = state.config();
         return sessions.silentMs(state.name(), member) > StreamConfigs.sessionMs(config)
-                || sessions.owesMs(state.name(), member, owing.contains(member))
-                        > StreamConfigs.rebalanceMs(config);
+                || sessions.owesMs(state.name(), member, owing.contains(member)) > StreamConfigs.rebalanceMs(config);
     }
 
     private void expel(MemberName name) {
         lane.change(table -> {
             StreamGroupState state = table.state(name.group());
             long term = sessions.term(); // before it is asked again who is gone: a later term would start anew
-            return state == null
-                            || state.member(name.member()) == null
-                            || !isGone(state, name.member(), state.owing())
+            return state == null || state.member(name.member()) == null || !isGone(state, name.member(), state.owing())
                     ? null
                     : operation(name.group())
                             .setLeave(StreamLeave.newBuilder()

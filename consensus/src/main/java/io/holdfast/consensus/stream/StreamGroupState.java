@@ -311,7 +311,7 @@ final class StreamGroupState {
         for (OffsetRow row : seek.getOffsetsList()) {
             Ownership partition =
                     partitions.computeIfAbsent(new PartitionName(row.getTopicId(), row.getPartition()), Ownership::new);
-            partition.commit(row.getOffset(), nowMs);
+            partition.seek(row.getOffset(), nowMs);
             Member owner = partition.owner() == null ? null : members.get(partition.owner());
             if (owner != null) {
                 partition.renew(version);

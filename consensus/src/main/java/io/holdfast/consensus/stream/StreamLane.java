@@ -48,7 +48,8 @@ final class StreamLane {
     /**
      * Writes an operation.
      *
-     * @param operation made when its turn has come, from the state as it is then; null for nothing to do
+     * @param operation made when its turn has come, from the state as it is then; null for nothing to do; a
+     *     {@link Refusal} that it throws is its caller's alone
      */
     CompletableFuture<StreamResult> change(Function<StreamGroupTable, @Nullable StreamOperation> operation) {
         Change change = new Change(operation, new CompletableFuture<>());
@@ -102,7 +103,13 @@ final class StreamLane {
         List<Change> needless = new ArrayList<>();
         shard.ask(table -> {
             for (Change change : changes) {
-                StreamOperation operation = change.operation().apply(table);
+                StreamOperation operation;
+                try {
+                    operation = change.operation().apply(table);
+                } catch (Refusal refusal) { // of this one; the others go on
+                    change.result().completeExceptionally(refusal);
+                    continue;
+                }
                 if (operation == null) {
                     needless.add(change);
                 } else {

@@ -4,6 +4,7 @@ import com.google.common.util.concurrent.Futures;
 import com.google.common.util.concurrent.ListenableFuture;
 import com.google.common.util.concurrent.MoreExecutors;
 import io.grpc.Context;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Function;
@@ -29,6 +30,12 @@ public final class Calls {
     /** The part of an answer that is wanted. */
     public static <A, B> ListenableFuture<B> map(ListenableFuture<A> answer, Function<A, B> part) {
         return Futures.transform(answer, part::apply, MoreExecutors.directExecutor());
+    }
+
+    /** Completes when all have, with their results in order; fails with the first that fails. */
+    public static <T> CompletableFuture<List<T>> all(List<CompletableFuture<T>> parts) {
+        return CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new))
+                .thenApply(ok -> parts.stream().map(CompletableFuture::join).toList());
     }
 
     /** Completes on gRPC's thread; fails with the call's StatusRuntimeException. */

@@ -154,7 +154,7 @@ public final class GroupGrpc extends GroupServiceGrpc.GroupServiceImplBase {
                                 .setError(Errors.item(failure))
                                 .build()));
             }
-            return all(parts)
+            return Calls.all(parts)
                     .thenApply(partitions -> DescribeGroupResponse.newBuilder()
                             .setHeader(headers.header())
                             .setGroup(toApi(group))
@@ -201,7 +201,7 @@ public final class GroupGrpc extends GroupServiceGrpc.GroupServiceImplBase {
                                 .setError(Errors.item(failure))
                                 .build()));
             }
-            return all(parts)
+            return Calls.all(parts)
                     .thenApply(sought -> SeekGroupResponse.newBuilder()
                             .setHeader(headers.header())
                             .addAllPartitions(sought)
@@ -285,13 +285,5 @@ public final class GroupGrpc extends GroupServiceGrpc.GroupServiceImplBase {
             Supplier<CompletableFuture<T>> here,
             Function<Channel, ListenableFuture<T>> there) {
         return forwarder.run(GroupId.ofPartition(group.getTopicId(), partition), here, there);
-    }
-
-    private static <T> CompletableFuture<List<T>> all(List<CompletableFuture<T>> parts) {
-        return CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).thenApply(ok -> {
-            List<T> results = new ArrayList<>();
-            parts.forEach(part -> results.add(part.join()));
-            return results;
-        });
     }
 }

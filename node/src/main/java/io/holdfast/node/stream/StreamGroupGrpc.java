@@ -6,17 +6,11 @@ import io.grpc.stub.StreamObserver;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.stream.StreamCoordinator;
-import io.holdfast.internal.v1.DescribeInShardRequest;
 import io.holdfast.internal.v1.DescribeInShardResponse;
-import io.holdfast.internal.v1.ListShardRequest;
-import io.holdfast.internal.v1.ListShardResponse;
-import io.holdfast.internal.v1.OffsetRow;
 import io.holdfast.internal.v1.OwnedPartition;
-import io.holdfast.internal.v1.SeekInShardRequest;
 import io.holdfast.internal.v1.StreamCommit;
-import io.holdfast.internal.v1.StreamNodeServiceGrpc;
-import io.holdfast.internal.v1.StreamSeek;
 import io.holdfast.internal.v1.TopicRow;
+import io.holdfast.node.cluster.Calls;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.service.Forwarder;
 import io.holdfast.node.service.Headers;
@@ -40,8 +34,6 @@ import io.holdfast.v1.ListStreamGroupsResponse;
 import io.holdfast.v1.OffsetCommit;
 import io.holdfast.v1.SeekStreamGroupRequest;
 import io.holdfast.v1.SeekStreamGroupResponse;
-import io.holdfast.v1.SeekTarget;
-import io.holdfast.v1.SoughtOffset;
 import io.holdfast.v1.StreamConfig;
 import io.holdfast.v1.StreamGroup;
 import io.holdfast.v1.StreamGroupServiceGrpc;
@@ -50,9 +42,7 @@ import io.holdfast.v1.TopicPartition;
 import io.holdfast.v1.WriteOutcome;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Function;
@@ -62,7 +52,9 @@ final class StreamGroupGrpc extends StreamGroupServiceGrpc.StreamGroupServiceImp
     private final ClusterState state;
     private final Shards shards;
     private final LocalShards local;
+    private final ShardLeaders leaders;
     private final Lag lag;
+    private final Seek seek;
     private final Forwarder forwarder;
     private final Headers headers;
     private final Executor executor;
@@ -71,6 +63,7 @@ final class StreamGroupGrpc extends StreamGroupServiceGrpc.StreamGroupServiceImp
             ClusterState state,
             Shards shards,
             LocalShards local,
+            ShardLeaders leaders,
             Lag lag,
             Forwarder forwarder,
             Headers headers,
@@ -78,7 +71,9 @@ final class StreamGroupGrpc extends StreamGroupServiceGrpc.StreamGroupServiceImp
         this.state = state;
         this.shards = shards;
         this.local = local;
+        this.leaders = leaders;
         this.lag = lag;
+        this.seek = new Seek(state, leaders, lag);
         this.forwarder = forwarder;
         this.headers = headers;
         this.executor = executor;
@@ -205,42 +200,22 @@ final class StreamGroupGrpc extends StreamGroupServiceGrpc.StreamGroupServiceImp
         Replies.send(
                 to,
                 executor,
-                () -> all(shards.all().stream().map(this::list).toList()).thenApply(parts -> {
-                    List<StreamGroup> groups = new ArrayList<>();
-                    parts.forEach(part -> groups.addAll(part.getGroupsList()));
-                    groups.sort(Comparator.comparing(StreamGroup::getName));
-                    return ListStreamGroupsResponse.newBuilder()
-                            .setHeader(headers.header())
-                            .addAllGroups(groups)
-                            .build();
-                }));
-    }
-
-    private CompletableFuture<ListShardResponse> list(GroupId shard) {
-        ListShardRequest request = ListShardRequest.newBuilder()
-                .setTopicId(shard.topicId())
-                .setShard(shard.partition())
-                .build();
-        return forwarder.run(
-                shard,
-                () -> local.list(request),
-                node -> StreamNodeServiceGrpc.newFutureStub(node).listShard(request));
+                () -> Calls.all(shards.all().stream().map(leaders::list).toList())
+                        .thenApply(parts -> {
+                            List<StreamGroup> groups = new ArrayList<>();
+                            parts.forEach(part -> groups.addAll(part.getGroupsList()));
+                            groups.sort(Comparator.comparing(StreamGroup::getName));
+                            return ListStreamGroupsResponse.newBuilder()
+                                    .setHeader(headers.header())
+                                    .addAllGroups(groups)
+                                    .build();
+                        }));
     }
 
     @Override
     public void describeStreamGroup(
             DescribeStreamGroupRequest request, StreamObserver<DescribeStreamGroupResponse> to) {
-        Replies.send(to, executor, () -> describeInShard(request.getName()).thenCompose(this::describe));
-    }
-
-    private CompletableFuture<DescribeInShardResponse> describeInShard(String name) {
-        GroupId shard = shards.of(name);
-        DescribeInShardRequest request =
-                DescribeInShardRequest.newBuilder().setName(name).build();
-        return forwarder.run(
-                shard,
-                () -> local.describe(shard, name),
-                node -> StreamNodeServiceGrpc.newFutureStub(node).describeInShard(request));
+        Replies.send(to, executor, () -> leaders.describe(request.getName()).thenCompose(this::describe));
     }
 
     private CompletableFuture<DescribeStreamGroupResponse> describe(DescribeInShardResponse known) {
@@ -248,7 +223,7 @@ final class StreamGroupGrpc extends StreamGroupServiceGrpc.StreamGroupServiceImp
         for (int i = 0; i < known.getStartsCount(); i++) {
             partitions.add(lag.complete(known.getDescription().getPartitions(i), known.getStarts(i)));
         }
-        return all(partitions)
+        return Calls.all(partitions)
                 .thenApply(complete -> known.getDescription().toBuilder()
                         .setHeader(headers.header())
                         .clearPartitions()
@@ -261,67 +236,11 @@ final class StreamGroupGrpc extends StreamGroupServiceGrpc.StreamGroupServiceImp
         Replies.send(
                 to,
                 executor,
-                () -> describeInShard(request.getName())
-                        .thenCompose(known -> plan(known, request))
-                        .thenCompose(plan -> seek(request, plan)));
-    }
-
-    private CompletableFuture<List<SoughtOffset>> plan(DescribeInShardResponse known, SeekStreamGroupRequest request) {
-        Map<TopicPartition, Long> committed = new HashMap<>();
-        known.getDescription().getPartitionsList().stream()
-                .filter(StreamPartition::hasCommitted)
-                .forEach(partition -> committed.put(partition.getPartition(), partition.getCommitted()));
-        List<CompletableFuture<SoughtOffset>> plan = new ArrayList<>();
-        for (SeekTarget target : request.getTargetsList()) {
-            TopicRow topic = state.topic(target.getTopic());
-            int first = target.hasPartition() ? target.getPartition() : 0;
-            int last = target.hasPartition() ? first : topic.getAssignmentsCount() - 1;
-            for (int p = first; p <= last; p++) {
-                TopicPartition partition = TopicPartition.newBuilder()
-                        .setTopic(topic.getName())
-                        .setPartition(p)
-                        .build();
-                plan.add(lag.measure(partition, target.getTo()).thenApply(facts -> {
-                    SoughtOffset.Builder one =
-                            SoughtOffset.newBuilder().setPartition(partition).setTo(facts.getOffset());
-                    Long before = committed.get(partition);
-                    return (before == null ? one : one.setFrom(before)).build();
-                }));
-            }
-        }
-        return all(plan);
-    }
-
-    private CompletableFuture<SeekStreamGroupResponse> seek(SeekStreamGroupRequest request, List<SoughtOffset> plan) {
-        SeekStreamGroupResponse response = SeekStreamGroupResponse.newBuilder()
-                .setHeader(headers.header())
-                .addAllPartitions(plan)
-                .build();
-        if (request.getPlanOnly() || plan.isEmpty()) {
-            return CompletableFuture.completedFuture(response);
-        }
-        GroupId shard = shards.of(request.getName());
-        SeekInShardRequest seek = SeekInShardRequest.newBuilder()
-                .setName(request.getName())
-                .setSeek(command(plan))
-                .build();
-        return forwarder
-                .run(
-                        shard,
-                        () -> local.seek(shard, seek),
-                        node -> StreamNodeServiceGrpc.newFutureStub(node).seekInShard(seek))
-                .thenApply(ok -> response);
-    }
-
-    private StreamSeek command(List<SoughtOffset> offsets) {
-        StreamSeek.Builder seek = StreamSeek.newBuilder();
-        for (SoughtOffset one : offsets) {
-            seek.addOffsets(OffsetRow.newBuilder()
-                    .setTopicId(state.topic(one.getPartition().getTopic()).getTopicId())
-                    .setPartition(one.getPartition().getPartition())
-                    .setOffset(one.getTo()));
-        }
-        return seek.build();
+                () -> seek.run(request)
+                        .thenApply(sought -> SeekStreamGroupResponse.newBuilder()
+                                .setHeader(headers.header())
+                                .addAllPartitions(sought)
+                                .build()));
     }
 
     @Override
@@ -337,10 +256,5 @@ final class StreamGroupGrpc extends StreamGroupServiceGrpc.StreamGroupServiceImp
                                         .setHeader(headers.header())
                                         .build()),
                         node -> node.deleteStreamGroup(request)));
-    }
-
-    private static <T> CompletableFuture<List<T>> all(List<CompletableFuture<T>> parts) {
-        return CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new))
-                .thenApply(ok -> parts.stream().map(CompletableFuture::join).toList());
     }
 }

@@ -19,6 +19,7 @@ public final class StreamServices implements AutoCloseable {
                 state,
                 shards,
                 local,
+                new ShardLeaders(shards, local, api.forwarder()),
                 new Lag(state, local, api.forwarder()),
                 api.forwarder(),
                 api.headers(),
