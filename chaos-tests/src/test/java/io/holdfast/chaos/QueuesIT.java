@@ -33,6 +33,7 @@ import io.holdfast.v1.PollResponse;
 import io.holdfast.v1.QueueConfig;
 import io.holdfast.v1.QueueOrder;
 import io.holdfast.v1.QueuePartition;
+import io.holdfast.v1.QueuePriority;
 import io.holdfast.v1.QueueServiceGrpc;
 import io.holdfast.v1.QueueServiceGrpc.QueueServiceBlockingStub;
 import io.holdfast.v1.ReceiveRequest;
@@ -364,6 +365,9 @@ class QueuesIT {
                 .extracting(QueuesIT::value)
                 .as("one of each key")
                 .containsExactly("v0", "v1", "v2");
+        assertThat(client.queues().explain("keyed", 0, 6, "g").getExplanationList())
+                .as("of the third one of k0")
+                .anyMatch(line -> line.contains("record 0, which has the same key"));
         settle(
                 0,
                 "keyed",
@@ -698,5 +702,76 @@ class QueuesIT {
         Delivery anew = pollOne(0, "forget"); // makes it again
         assertThat(anew.getRecord().getOffset()).isZero();
         assertThat(anew.getDeliveryCount()).isEqualTo(1);
+    }
+
+    // ---- priorities
+
+    private static List<String> values(PollResponse polled) {
+        return polled.getDeliveriesList().stream().map(QueuesIT::value).toList();
+    }
+
+    private static void publishPriorities(String topic) {
+        try (Producer producer = client.newProducer()) {
+            for (int i = 0; i < 30; i++) {
+                byte[] value = (i % 3 + "-" + i).getBytes(UTF_8);
+                ProducerRecord record = ProducerRecord.of(topic, null, value);
+                producer.send(i % 3 == 1 ? record : record.withPriority(i % 3 == 2 ? 9 : 0));
+            }
+            producer.flush();
+        }
+    }
+
+    @Test
+    void shouldHandOutTheHighestPriorityFirstAlsoWhatComesAgain() {
+        client.admin().createTopic("urgent", 1, 3);
+        client.queues()
+                .create(
+                        "urgent",
+                        "g",
+                        QueueConfig.newBuilder()
+                                .setPriority(QueuePriority.QUEUE_PRIORITY_STRICT)
+                                .build());
+        publishPriorities("urgent");
+
+        PollResponse first = queue(0).poll(ask("urgent", "m", 10).build());
+        assertThat(values(first))
+                .allMatch(value -> value.startsWith("2-"))
+                .hasSize(10)
+                .first()
+                .isEqualTo("2-2");
+        Delivery returned = first.getDeliveries(3);
+        settle(2, "urgent", settlement(returned, Outcome.OUTCOME_RELEASE));
+
+        List<String> next = values(queue(1).poll(ask("urgent", "m", 12).build()));
+        assertThat(next).hasSize(12).first().isEqualTo("2-11"); // released, and still of the highest
+        assertThat(next.subList(1, 11)).allMatch(value -> value.startsWith("1-")); // without one: 4
+        assertThat(next.get(11)).isEqualTo("0-0");
+    }
+
+    @Test
+    void shouldLetLowPrioritiesHaveAShareIfWeighted() {
+        client.admin().createTopic("weighted", 1, 3);
+        client.queues()
+                .create(
+                        "weighted",
+                        "g",
+                        QueueConfig.newBuilder()
+                                .setPriority(QueuePriority.QUEUE_PRIORITY_WEIGHTED)
+                                .build());
+        publishPriorities("weighted");
+
+        List<String> all = values(queue(2).poll(ask("weighted", "m", 30).build()));
+
+        assertThat(all).hasSize(30).doesNotHaveDuplicates();
+        assertThat(all.subList(0, 10)).allMatch(value -> value.startsWith("2-")); // 32 times the share of 4
+        assertThatThrownBy(() -> client.queues()
+                        .create(
+                                "weighted",
+                                "keyed",
+                                QueueConfig.newBuilder()
+                                        .setPriority(QueuePriority.QUEUE_PRIORITY_STRICT)
+                                        .setOrder(QueueOrder.QUEUE_ORDER_KEYED)
+                                        .build()))
+                .hasMessageContaining("either priorities or the order of keys");
     }
 }

@@ -65,6 +65,13 @@ final class ProduceCommand implements Callable<Integer> {
     @Nullable
     Integer partition;
 
+    @Option(
+            names = "--priority",
+            paramLabel = "0-9",
+            description = "For queue groups that hand out the highest first. Records without one count as 4.")
+    @Nullable
+    Integer priority;
+
     @Mixin
     BatchOptions batch = new BatchOptions();
 
@@ -151,12 +158,13 @@ final class ProduceCommand implements Callable<Integer> {
             recordKey = line.substring(0, at);
             value = line.substring(at + separator.length());
         }
-        return new ProducerRecord(
+        ProducerRecord record = new ProducerRecord(
                 topic,
                 partition,
                 recordKey == null ? null : recordKey.getBytes(UTF_8),
                 value.getBytes(UTF_8),
                 List.of(),
                 System.currentTimeMillis());
+        return priority == null ? record : record.withPriority(priority);
     }
 }

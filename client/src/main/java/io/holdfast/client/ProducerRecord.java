@@ -34,10 +34,25 @@ public record ProducerRecord(
 
     /** No queue group gets it later than this after its append. */
     public ProducerRecord withTimeToLive(Duration ttl) {
+        return with(HeaderNames.TTL_MS, Long.toString(ttl.toMillis()));
+    }
+
+    /**
+     * For queue groups that look at priorities.
+     *
+     * @param priority 0 to 9, the higher the earlier; records without one count as 4
+     */
+    public ProducerRecord withPriority(int priority) {
+        if (priority < 0 || priority > 9) {
+            throw new IllegalArgumentException("choose a priority from 0 to 9, not " + priority);
+        }
+        return with(HeaderNames.PRIORITY, Integer.toString(priority));
+    }
+
+    private ProducerRecord with(String header, String value) {
         List<RecordHeader> more = new ArrayList<>(headers);
-        more.add(new RecordHeader(
-                HeaderNames.TTL_MS, Long.toString(ttl.toMillis()).getBytes(US_ASCII)));
-        return new ProducerRecord(topic, partition, key, value, List.copyOf(more), timestampMs);
+        more.add(new RecordHeader(header, value.getBytes(US_ASCII)));
+        return new ProducerRecord(topic, partition, key, this.value, List.copyOf(more), timestampMs);
     }
 
     LogRecord toLog() {

@@ -5,6 +5,9 @@ public final class HeaderNames {
     /** How long after its append a queue group may get the record: milliseconds, in decimal. */
     public static final String TTL_MS = "holdfast-ttl-ms";
 
+    /** The higher the earlier, for queue groups that look at it: one digit. */
+    public static final String PRIORITY = "holdfast-priority";
+
     /** Begins the headers of a dead letter, which say where it comes from (docs/semantics.md). */
     public static final String DEAD_LETTER_PREFIX = "holdfast-dlq-";
 

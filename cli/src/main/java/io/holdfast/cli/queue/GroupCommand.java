@@ -91,7 +91,13 @@ public final class GroupCommand implements Runnable {
     private static void print(Group group) {
         QueueConfig config = group.getConfig();
         System.out.println("group " + group.getName() + " of " + group.getTopic() + ": "
-                + order(config) + ", lease "
+                + order(config)
+                + switch (config.getPriority()) {
+                    case QUEUE_PRIORITY_STRICT -> ", the highest priority first";
+                    case QUEUE_PRIORITY_WEIGHTED -> ", weighted by priority";
+                    default -> "";
+                }
+                + ", lease "
                 + TimeSpans.text(config.getLease()) + ", dead after " + config.getFailuresMax() + " failures"
                 + (config.getDiscardDead() ? ", then discarded" : "") + ", retry after "
                 + TimeSpans.text(config.getRetryDelay()) + " to " + TimeSpans.text(config.getRetryDelayMax())

@@ -6,6 +6,7 @@ import io.holdfast.cli.TimeSpans;
 import io.holdfast.client.Position;
 import io.holdfast.v1.QueueConfig;
 import io.holdfast.v1.QueueOrder;
+import io.holdfast.v1.QueuePriority;
 import java.time.Duration;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +19,12 @@ final class GroupOptions {
         keyed,
         keyed_skip_failed,
         exclusive
+    }
+
+    enum Priority {
+        ignored,
+        strict,
+        weighted
     }
 
     @Option(
@@ -76,6 +83,16 @@ final class GroupOptions {
     @Nullable
     Order order;
 
+    @Option(
+            names = "--priority",
+            description = {
+                "strict: none of a lower priority while there is one of a higher. weighted: of each twice as many as of the "
+                        + "next lower. ignored: as they come. Looked at are the first 20,000 records of a partition that "
+                        + "could be handed out. Not with keyed orders. Default: ignored."
+            })
+    @Nullable
+    Priority priority;
+
     @Option(names = "--discard-dead", description = "Drop dead records instead of writing them to TOPIC.GROUP.dlq.")
     @Nullable
     Boolean discardDead;
@@ -105,6 +122,10 @@ final class GroupOptions {
         }
         if (order != null) {
             config.setOrder(QueueOrder.valueOf("QUEUE_ORDER_" + order.name().toUpperCase(Locale.ROOT)));
+        }
+        if (priority != null) {
+            config.setPriority(
+                    QueuePriority.valueOf("QUEUE_PRIORITY_" + priority.name().toUpperCase(Locale.ROOT)));
         }
         if (discardDead != null) {
             config.setDiscardDead(discardDead);

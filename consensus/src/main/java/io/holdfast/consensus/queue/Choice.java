@@ -5,7 +5,7 @@ import com.google.common.hash.Hashing;
 import io.holdfast.internal.v1.OffsetRange;
 import io.holdfast.internal.v1.QueueAcquire;
 import io.holdfast.internal.v1.RunPhase;
-import io.holdfast.v1.QueueOrder;
+import io.holdfast.v1.QueuePriority;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -14,14 +14,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Which records go to whom next, for one group, from a look at its state: first those that come again, then new ones, by
- * offset; for keyed groups at most one of a key. One look serves all that ask at the time; what one of them gets is gone
+ * offset or by priority; for keyed groups at most one of a key. One look serves all that ask at the time; what one of them gets is gone
  * for the next. One thread.
  */
 final class Choice {
-    /** Records of a keyed group that are looked at for one whose key is free. */
+    /** Records that are looked at for one whose key is free, or that has a higher priority. */
     private static final int LOOK_AHEAD_RECORDS = 20_000;
     /** More runs than this are not begun: new records wait until the oldest are settled. */
     private static final int RUNS_MAX = 50_000;
@@ -44,6 +45,11 @@ final class Choice {
 
     private int nextCandidate;
     private long nextOffset = -1;
+    private final double[] credits;
+    private final Priorities priorities;
+    /** Null until it is needed, and for groups that take records by offset. */
+    private @Nullable PriorityOrder order;
+
     /** Keys that have a record out, or an earlier one that must come first. */
     private final Set<Long> heldKeys = new HashSet<>();
 
@@ -52,9 +58,17 @@ final class Choice {
     /** Passed over, since their time to live is over. */
     private final List<Long> expired = new ArrayList<>();
 
-    private Choice(QueueState state, QueuePolicy policy, RecordCache.View records, List<Run> candidates) {
+    private Choice(
+            QueueState state,
+            QueuePolicy policy,
+            RecordCache.View records,
+            Priorities priorities,
+            double[] credits,
+            List<Run> candidates) {
         this.policy = policy;
         this.records = records;
+        this.priorities = priorities;
+        this.credits = credits;
         this.candidates = candidates;
         leasedBy = new HashMap<>(state.runs().leasedBy());
         leased = state.runs().records(RunPhase.RUN_PHASE_LEASED);
@@ -63,16 +77,25 @@ final class Choice {
 
     /**
      * Looks at a group's state, for so many records at most. Under the lock that guards the state; the rest needs none.
+     *
+     * @param credits see {@link PriorityOrder}
      */
     static Choice look(
-            QueueState state, QueuePolicy policy, RecordCache.View records, int max, long clockMs, long endOfLog) {
+            QueueState state,
+            QueuePolicy policy,
+            RecordCache.View records,
+            Priorities priorities,
+            double[] credits,
+            int max,
+            long clockMs,
+            long endOfLog) {
+        int ahead = policy.isPrioritized() ? LOOK_AHEAD_RECORDS : Math.max(max, EXPIRED_RECORDS);
         List<Run> candidates =
-                policy.isKeyed() ? unsettled(state, clockMs, endOfLog) : ready(state, max, clockMs, endOfLog);
-        return new Choice(state, policy, records, candidates);
+                policy.isKeyed() ? unsettled(state, clockMs, endOfLog) : ready(state, ahead, clockMs, endOfLog);
+        return new Choice(state, policy, records, priorities, credits, candidates);
     }
 
-    private static List<Run> ready(QueueState state, int wanted, long clockMs, long endOfLog) {
-        int max = Math.max(wanted, EXPIRED_RECORDS);
+    private static List<Run> ready(QueueState state, int max, long clockMs, long endOfLog) {
         TreeMap<Long, Run> again = new TreeMap<>();
         long count = 0;
         for (Run run : state.runs().ready()) {
@@ -93,7 +116,7 @@ final class Choice {
     }
 
     /** Whether each is ready is said by its phase: those that have waited long enough are shown as ready. */
-    private static List<Run> unsettled(QueueState state, long clockMs, long endOfLog) {
+    static List<Run> unsettled(QueueState state, long clockMs, long endOfLog) {
         List<Run> candidates = new ArrayList<>();
         long count = 0;
         for (Run run : state.runs().all()) {
@@ -124,18 +147,18 @@ final class Choice {
             return chosen;
         }
         long bytes = 0;
-        while (chosen.size() < allowed && bytes < bytesMax && nextCandidate < candidates.size()) {
-            Run run = candidates.get(nextCandidate);
-            nextOffset = Math.max(nextOffset, run.from());
-            if (nextOffset == run.to()) {
-                nextCandidate++;
-                continue;
+        while (chosen.size() < allowed && bytes < bytesMax) {
+            long offset = policy.isPrioritized() ? nextByPriority() : nextByOffset();
+            if (offset < 0) {
+                break;
             }
-            long offset = nextOffset++;
+            Status status = policy.isPrioritized()
+                    ? Status.UNTOUCHED // or as good as that: only what is ready is a candidate
+                    : candidates.get(nextCandidate).status();
             RecordCache.Found found = records.at(offset);
-            if (found != null && run.status().phase() == RunPhase.RUN_PHASE_READY && TimeToLive.isOver(found, wallMs)) {
+            if (found != null && status.phase() == RunPhase.RUN_PHASE_READY && TimeToLive.isOver(found, wallMs)) {
                 expired.add(offset);
-            } else if (found != null && isFree(run.status(), found)) {
+            } else if (found != null && isFree(status, found)) {
                 chosen.add(new Chosen(offset, found));
                 bytes += RecordCache.size(found.record());
             }
@@ -145,15 +168,36 @@ final class Choice {
         return chosen;
     }
 
+    /** The next offset, of the run at {@link #nextCandidate}; -1 if there is none. */
+    private long nextByOffset() {
+        while (nextCandidate < candidates.size()) {
+            Run run = candidates.get(nextCandidate);
+            nextOffset = Math.max(nextOffset, run.from());
+            if (nextOffset < run.to()) {
+                return nextOffset++;
+            }
+            nextCandidate++;
+        }
+        return -1;
+    }
+
+    private long nextByPriority() {
+        PriorityOrder given = order;
+        if (given == null) {
+            boolean weighted = policy.priority() == QueuePriority.QUEUE_PRIORITY_WEIGHTED;
+            given = new PriorityOrder(candidates, priorities, weighted, credits);
+            order = given;
+        }
+        return given.next();
+    }
+
     private boolean isFree(Status status, RecordCache.Found found) {
         boolean ready = status.phase() == RunPhase.RUN_PHASE_READY;
         byte[] key = found.record().key();
         if (!policy.isKeyed() || key == null) {
             return ready;
         }
-        boolean passes = status.phase() == RunPhase.RUN_PHASE_WAITING
-                && policy.order() == QueueOrder.QUEUE_ORDER_KEYED_SKIP_FAILED;
-        return !passes && heldKeys.add(KEY_HASH.hashBytes(key).asLong()) && ready;
+        return !policy.letsPass(status) && heldKeys.add(KEY_HASH.hashBytes(key).asLong()) && ready;
     }
 
     /** What {@link #take} has passed over since their time to live is over. */

@@ -4,6 +4,8 @@ import io.holdfast.consensus.Refusal;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.Start;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /** Decides, at a partition's leader, which member may have which records next. Any thread; reads from disk. */
@@ -12,13 +14,17 @@ final class Dispatcher {
     private final QueuePolicies policies;
     private final RecordCache.View records;
     private final LeaderClock clock;
+    private final Priorities priorities;
     private final ActiveMembers activeMembers = new ActiveMembers();
+    /** What the priorities of weighted groups are owed, by group. */
+    private final Map<Long, double[]> credits = new ConcurrentHashMap<>();
 
     Dispatcher(QueuePartition partition, QueuePolicies policies, RecordCache.View records, LeaderClock clock) {
         this.partition = partition;
         this.policies = policies;
         this.records = records;
         this.clock = clock;
+        priorities = new Priorities(records);
     }
 
     /** A member has given a sign of life. */
@@ -28,6 +34,8 @@ final class Dispatcher {
 
     void clear() {
         activeMembers.clear();
+        credits.clear();
+        priorities.forget();
     }
 
     @Nullable
@@ -44,7 +52,17 @@ final class Dispatcher {
     Choice look(long groupId, QueuePolicy policy, int max, long nowMs, long endOfLog) {
         return partition.ask(table -> {
             QueueState state = table.state(groupId);
-            return state == null ? null : Choice.look(state, policy, records, max, nowMs, endOfLog);
+            return state == null
+                    ? null
+                    : Choice.look(
+                            state,
+                            policy,
+                            records,
+                            priorities,
+                            credits.computeIfAbsent(groupId, id -> new double[Priorities.LEVELS]),
+                            max,
+                            nowMs,
+                            endOfLog);
         });
     }
 
@@ -82,7 +100,7 @@ final class Dispatcher {
         if (!worthALook) {
             return false;
         }
-        Choice choice = look(groupId, policy, 1, now, endOfLog);
+        Choice choice = look(groupId, policy.withoutPriority(), 1, now, endOfLog);
         return choice == null
                 || (hasTurn(policy, groupId, member)
                         && (!choice.take(member, 1, 1).isEmpty()

@@ -1,8 +1,10 @@
 package io.holdfast.consensus.queue;
 
 import com.google.protobuf.util.Durations;
+import io.holdfast.internal.v1.RunPhase;
 import io.holdfast.v1.QueueConfig;
 import io.holdfast.v1.QueueOrder;
+import io.holdfast.v1.QueuePriority;
 import io.holdfast.v1.Start;
 import java.util.concurrent.ThreadLocalRandom;
 
@@ -21,6 +23,7 @@ public record QueuePolicy(
         int inFlightMax,
         int memberInFlightMax,
         QueueOrder order,
+        QueuePriority priority,
         boolean discardDead,
         boolean paused) {
 
@@ -35,12 +38,39 @@ public record QueuePolicy(
                 config.getInFlightMax(),
                 config.getMemberInFlightMax() == 0 ? Integer.MAX_VALUE : config.getMemberInFlightMax(),
                 config.getOrder(),
+                config.getPriority(),
                 config.getDiscardDead(),
                 config.getPaused());
     }
 
     boolean isKeyed() {
         return order == QueueOrder.QUEUE_ORDER_KEYED || order == QueueOrder.QUEUE_ORDER_KEYED_SKIP_FAILED;
+    }
+
+    /** Whether a record with this status does not hold back later ones of its key. */
+    boolean letsPass(Status status) {
+        return status.phase() == RunPhase.RUN_PHASE_WAITING && order == QueueOrder.QUEUE_ORDER_KEYED_SKIP_FAILED;
+    }
+
+    boolean isPrioritized() {
+        return priority == QueuePriority.QUEUE_PRIORITY_STRICT || priority == QueuePriority.QUEUE_PRIORITY_WEIGHTED;
+    }
+
+    /** The same, by offset. */
+    QueuePolicy withoutPriority() {
+        return new QueuePolicy(
+                start,
+                createdMs,
+                leaseMs,
+                failuresMax,
+                retryDelayMs,
+                retryDelayMaxMs,
+                inFlightMax,
+                memberInFlightMax,
+                order,
+                QueuePriority.QUEUE_PRIORITY_IGNORED,
+                discardDead,
+                paused);
     }
 
     boolean isExclusive() {

@@ -1,12 +1,11 @@
 package io.holdfast.consensus.queue;
 
 import com.google.protobuf.util.Durations;
-import io.holdfast.internal.v1.DeadRecord;
 import io.holdfast.internal.v1.RunPhase;
 import io.holdfast.v1.ExplainRecordResponse;
 import io.holdfast.v1.MemberLeases;
-import io.holdfast.v1.RecordPhase;
-import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -60,10 +59,13 @@ public final class QueueViews {
     /** Where a record is for a group, why, and what will happen next. */
     public ExplainRecordResponse explain(long groupId, long offset) {
         long now = clock.nowMs();
-        return partition.ask(table -> explain(
+        QueuePolicy policy = dispatcher.policy(groupId);
+        Long before = policy != null && policy.isKeyed() ? earlierOfItsKey(groupId, policy, offset) : null;
+        return partition.ask(table -> Explanation.of(
                 table.state(groupId),
-                dispatcher.policy(groupId),
+                policy,
                 offset,
+                before,
                 now,
                 partition.startOffset(),
                 partition.highWatermark(),
@@ -96,145 +98,37 @@ public final class QueueViews {
         return view;
     }
 
-    /** @param waiters members that wait for records here */
-    private static ExplainRecordResponse explain(
-            @Nullable QueueState state,
-            @Nullable QueuePolicy policy,
-            long offset,
-            long clockMs,
-            long startOfLog,
-            long endOfLog,
-            int waiters) {
-        ExplainRecordResponse.Builder answer = ExplainRecordResponse.newBuilder();
-        if (offset >= endOfLog) {
-            return answer.setPhase(RecordPhase.RECORD_PHASE_NOT_WRITTEN)
-                    .addExplanation("The log ends at " + endOfLog + ": there is no such record yet.")
-                    .build();
+    /** The first record that is not settled and has the key of this one, which it holds back. */
+    private @Nullable Long earlierOfItsKey(long groupId, QueuePolicy policy, long offset) {
+        RecordCache.Found found =
+                offset >= partition.startOffset() && offset < partition.highWatermark() ? records.at(offset) : null;
+        byte[] key = found == null ? null : found.record().key();
+        if (key == null) {
+            return null;
         }
-        if (offset < startOfLog) {
-            return answer.setPhase(RecordPhase.RECORD_PHASE_GONE)
-                    .addExplanation("The log starts at " + startOfLog + ": the record has been trimmed.")
-                    .build();
-        }
-        if (state == null) {
-            return answer.setPhase(RecordPhase.RECORD_PHASE_READY)
-                    .addExplanation("The group has not begun in this partition: no member has asked for records.")
-                    .addExplanation("It begins with the first poll.")
-                    .build();
-        }
-        Run run = state.runs().at(offset);
-        if (run == null && offset < state.floor()) {
-            return answer.setPhase(RecordPhase.RECORD_PHASE_SETTLED)
-                    .addExplanation("It is settled for good, or the group began after it: everything below "
-                            + state.floor() + " is.")
-                    .build();
-        }
-        if (run == null) {
-            answer.setPhase(RecordPhase.RECORD_PHASE_READY)
-                    .addExplanation("It was never handed out: " + (offset - state.next())
-                            + " records that were not either come before it.");
-            return whyNotNow(state, policy, waiters, answer).build();
-        }
-        Status status = run.status();
-        answer.setDeliveryCount(status.delivered())
-                .setFailureCount(status.failed())
-                .setMember(status.member());
-        Status.Failure failure = status.failure();
-        if (failure != null) {
-            answer.setLastFailure(failure.reason());
-        }
-        switch (status.phase()) {
-            case RUN_PHASE_LEASED -> {
-                answer.setPhase(RecordPhase.RECORD_PHASE_LEASED)
-                        .setRemaining(duration(status.dueMs() - clockMs))
-                        .addExplanation("Member '" + status.member() + "' holds it under lease " + status.leaseId()
-                                + ", its delivery number " + status.delivered() + ".")
-                        .addExplanation("If it is not settled or extended within "
-                                + text(status.dueMs() - clockMs)
-                                + ", that counts as a failure and it is handed out again"
-                                + (policy != null && status.failed() + 1 >= policy.failuresMax()
-                                        ? ", or rather dead-lettered: it would be failure number "
-                                                + (status.failed() + 1) + " of " + policy.failuresMax()
-                                        : "")
-                                + ".");
-            }
-            case RUN_PHASE_WAITING -> {
-                boolean due = status.dueMs() <= clockMs;
-                answer.setPhase(due ? RecordPhase.RECORD_PHASE_READY : RecordPhase.RECORD_PHASE_WAITING)
-                        .setRemaining(duration(status.dueMs() - clockMs))
-                        .addExplanation("It failed " + status.failed() + " times"
-                                + (failure == null ? "" : ", the last time because: " + failure.reason()) + ".")
-                        .addExplanation(
-                                due
-                                        ? "Its retry is due."
-                                        : "It is handed out again in " + text(status.dueMs() - clockMs) + ".");
-                if (due) {
-                    whyNotNow(state, policy, waiters, answer);
+        for (Run run : unsettledBefore(groupId, policy, offset)) {
+            for (long earlier = run.from(); earlier < run.to(); earlier++) {
+                RecordCache.Found other = records.at(earlier);
+                if (other != null && Arrays.equals(key, other.record().key())) {
+                    return earlier;
                 }
             }
-            case RUN_PHASE_READY -> {
-                answer.setPhase(RecordPhase.RECORD_PHASE_READY)
-                        .addExplanation(
-                                status.delivered() == 0
-                                        ? "It was passed over so far, or redriven, and is next in line."
-                                        : "It was handed out " + status.delivered() + " times and came back.");
-                whyNotNow(state, policy, waiters, answer);
-            }
-            case RUN_PHASE_DEAD ->
-                answer.setPhase(RecordPhase.RECORD_PHASE_DEAD)
-                        .addExplanation("The group has given up on it: " + reason(state, offset) + ".")
-                        .addExplanation("It is on its way to the dead-letter topic.");
-            default ->
-                answer.setPhase(RecordPhase.RECORD_PHASE_SETTLED)
-                        .addExplanation("It is settled for good; earlier records are not.");
         }
-        return answer.build();
+        return null;
     }
 
-    private static String reason(QueueState state, long offset) {
-        for (DeadRecord record : state.dead().oldest(Integer.MAX_VALUE)) {
-            if (record.getOffset() == offset) {
-                return record.getReason().isEmpty() ? "it was rejected" : record.getReason();
-            }
-        }
-        return "it is dead";
-    }
-
-    private static ExplainRecordResponse.Builder whyNotNow(
-            QueueState state, @Nullable QueuePolicy policy, int waiters, ExplainRecordResponse.Builder answer) {
-        RunMap runs = state.runs();
-        long leased = runs.records(RunPhase.RUN_PHASE_LEASED);
-        if (policy == null) {
-            return answer.addExplanation("The group has been deleted.");
-        }
-        if (policy.paused()) {
-            return answer.addExplanation("The group is paused: nothing is handed out until it is resumed.");
-        }
-        if (leased >= policy.inFlightMax()) {
-            return answer.addExplanation("The group holds as many records of this partition as it may, "
-                    + policy.inFlightMax() + ": it goes on when some are settled.");
-        }
-        if (policy.isKeyed()) {
-            answer.addExplanation(
-                    "The group is keyed: an earlier record of the same key that is not settled holds it back.");
-        }
-        if (policy.isExclusive()) {
-            answer.addExplanation("The group is exclusive: only the member whose turn it is gets records"
-                    + (leased == 0
-                            ? "."
-                            : ", now " + String.join(", ", runs.leasedBy().keySet()) + "."));
-        }
-        return answer.addExplanation(
-                waiters == 0
-                        ? "No member waits for records of this partition: it is handed out when one asks."
-                        : waiters + " members wait here: it is handed out at once when nothing above holds it back.");
+    private List<Run> unsettledBefore(long groupId, QueuePolicy policy, long offset) {
+        List<Run> runs = partition.ask(table -> {
+            QueueState state = table.state(groupId);
+            return state == null ? List.of() : Choice.unsettled(state, clock.nowMs(), offset);
+        });
+        return runs.stream()
+                .filter(run -> run.from() < offset && !policy.letsPass(run.status()))
+                .map(run -> new Run(run.from(), Math.min(run.to(), offset), run.status()))
+                .toList();
     }
 
     private static com.google.protobuf.Duration duration(long ms) {
         return Durations.fromMillis(Math.max(0, ms));
-    }
-
-    private static String text(long ms) {
-        return Duration.ofMillis(Math.max(0, ms)).toString().substring(2).toLowerCase(java.util.Locale.ROOT);
     }
 }

@@ -9,6 +9,7 @@ import io.holdfast.internal.v1.QueueOperation;
 import io.holdfast.internal.v1.RunPhase;
 import io.holdfast.v1.Outcome;
 import io.holdfast.v1.QueueOrder;
+import io.holdfast.v1.QueuePriority;
 import io.holdfast.v1.Settlement;
 import io.holdfast.v1.Start;
 import java.util.ArrayList;
@@ -56,6 +57,7 @@ class QueueLaneTest {
                 inFlightMax,
                 Integer.MAX_VALUE,
                 order,
+                QueuePriority.QUEUE_PRIORITY_IGNORED,
                 false,
                 false);
     }

@@ -6,6 +6,7 @@ import io.holdfast.consensus.Refusal;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.QueueConfig;
 import io.holdfast.v1.QueueOrder;
+import io.holdfast.v1.QueuePriority;
 import io.holdfast.v1.Start;
 import java.util.regex.Pattern;
 
@@ -64,7 +65,22 @@ final class GroupConfigs {
         if (config.getOrder() == QueueOrder.QUEUE_ORDER_UNSPECIFIED) {
             full.setOrder(QueueOrder.QUEUE_ORDER_UNORDERED);
         }
+        full.setPriority(priority(full.getPriority(), full.getOrder()));
         return full.build();
+    }
+
+    private static QueuePriority priority(QueuePriority given, QueueOrder order) {
+        boolean keyed = order == QueueOrder.QUEUE_ORDER_KEYED || order == QueueOrder.QUEUE_ORDER_KEYED_SKIP_FAILED;
+        return switch (given) {
+            case QUEUE_PRIORITY_UNSPECIFIED, QUEUE_PRIORITY_IGNORED -> QueuePriority.QUEUE_PRIORITY_IGNORED;
+            case UNRECOGNIZED -> throw invalid("choose a priority that this version knows");
+            default -> {
+                if (keyed) {
+                    throw invalid("choose either priorities or the order of keys: one would break the other");
+                }
+                yield given;
+            }
+        };
     }
 
     private static int number(String what, int given, int ifZero, int max) {

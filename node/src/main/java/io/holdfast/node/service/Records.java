@@ -24,6 +24,7 @@ public final class Records {
     /** Largest that a batch may inflate to here. */
     private static final int PLAIN_BYTES_MAX = 64 << 20;
 
+    private static final int PRIORITY_MAX = 9;
     private static final long TTL_SECONDS_MAX = 100L * 366 * 86_400;
 
     private Records() {}
@@ -36,11 +37,24 @@ public final class Records {
         if (record.hasTtl()) {
             headers.add(new RecordHeader(HeaderNames.TTL_MS, ttl(record).getBytes(StandardCharsets.US_ASCII)));
         }
+        if (record.hasPriority()) {
+            headers.add(new RecordHeader(HeaderNames.PRIORITY, priority(record).getBytes(StandardCharsets.US_ASCII)));
+        }
         return new LogRecord(
                 record.hasEventTime() ? Headers.millis(record.getEventTime()) : nowMs,
                 record.hasKey() ? record.getKey().toByteArray() : null,
                 record.hasValue() ? record.getValue().toByteArray() : null,
                 headers);
+    }
+
+    private static String priority(Record record) {
+        if (record.getPriority() < 0 || record.getPriority() > PRIORITY_MAX) {
+            throw Refusal.of(
+                    ErrorReason.ERROR_REASON_INVALID_REQUEST,
+                    "choose a priority from 0 to " + PRIORITY_MAX + ", not "
+                            + Integer.toUnsignedString(record.getPriority()));
+        }
+        return Integer.toString(record.getPriority());
     }
 
     private static String ttl(Record record) {
