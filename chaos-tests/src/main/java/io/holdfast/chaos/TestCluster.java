@@ -27,6 +27,12 @@ public final class TestCluster implements AutoCloseable {
     private final LocalCluster cluster;
     private boolean passed;
 
+    /**
+     * Nodes of tests live for seconds, in which the optimizing compiler takes more from the processors than it gives
+     * back. Empty: as in production.
+     */
+    private static final String NODE_JVM = System.getProperty("holdfast.node-jvm", "-XX:TieredStopAtLevel=1");
+
     private TestCluster(LocalCluster cluster) {
         this.cluster = cluster;
     }
@@ -35,6 +41,8 @@ public final class TestCluster implements AutoCloseable {
     public static TestCluster start(int nodes, List<String> extraYaml) throws IOException {
         Path folder = Files.createTempDirectory("holdfast-test-");
         TestCluster started = new TestCluster(LocalCluster.createOnFreePorts(folder, nodes, extraYaml));
+        started.cluster.setMoreJvmOptions(
+                NODE_JVM.isBlank() ? List.of() : List.of(NODE_JVM.trim().split("\\s+")));
         boolean up = false;
         try {
             started.cluster.start(START_PATIENCE);

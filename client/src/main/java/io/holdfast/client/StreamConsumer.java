@@ -35,6 +35,7 @@ import org.jspecify.annotations.Nullable;
 public final class StreamConsumer implements AutoCloseable {
     private static final long ALIVE_CHECK_SECONDS = 2;
     private static final long LOOK_MS = 50;
+    private static final long EARLIEST = -1;
 
     private final StreamSettings settings;
     private final Connections connections;
@@ -59,7 +60,7 @@ public final class StreamConsumer implements AutoCloseable {
         final TopicPartition partition;
         final long epoch;
         final PartitionStream stream;
-        /** First offset that has not been returned. */
+        /** First offset that has not been returned; negative until the first record, where that is the earliest. */
         long position;
 
         @Nullable
@@ -72,7 +73,7 @@ public final class StreamConsumer implements AutoCloseable {
             this.committed = committed;
             ReaderSettings reader = ReaderSettings.of(partition.getTopic())
                     .withPartition(partition.getPartition())
-                    .withFrom(Position.offset(position))
+                    .withFrom(position < 0 ? Position.earliest() : Position.offset(position))
                     .withFollow(true)
                     .withMode(settings.mode())
                     .withBytesAheadMax(settings.bytesAheadMax());
@@ -277,13 +278,14 @@ public final class StreamConsumer implements AutoCloseable {
         if (start.hasOffset()) {
             return start.getOffset();
         }
-        long offset = admin.lookupOffset(partition.getTopic(), partition.getPartition(), start);
-        if (!start.getEarliest()) {
-            commit(List.of(OffsetCommit.newBuilder()
-                    .setOwnership(Ownership.newBuilder().setPartition(partition).setOwnershipEpoch(owned.epoch()))
-                    .setOffset(offset)
-                    .build()));
+        if (start.getEarliest()) {
+            return EARLIEST;
         }
+        long offset = admin.lookupOffset(partition.getTopic(), partition.getPartition(), start);
+        commit(List.of(OffsetCommit.newBuilder()
+                .setOwnership(Ownership.newBuilder().setPartition(partition).setOwnershipEpoch(owned.epoch()))
+                .setOffset(offset)
+                .build()));
         return offset;
     }
 
@@ -343,7 +345,7 @@ public final class StreamConsumer implements AutoCloseable {
         List<OffsetCommit> commits = new ArrayList<>();
         for (Reading reading : readings) {
             Long before = reading.committed;
-            if (before == null || before != reading.position) {
+            if (reading.position >= 0 && (before == null || before != reading.position)) {
                 changed.add(reading);
                 commits.add(OffsetCommit.newBuilder()
                         .setOwnership(ownership(reading))

@@ -11,6 +11,7 @@ import io.holdfast.bench.LoadShape;
 import io.holdfast.bench.ProcessCosts;
 import io.holdfast.bench.ProduceLoad;
 import io.holdfast.bench.QueueTarget;
+import io.holdfast.bench.RebalanceLoad;
 import io.holdfast.bench.Target;
 import io.holdfast.cli.ConnectOptions;
 import io.holdfast.cli.Progress;
@@ -128,6 +129,30 @@ public final class BenchCommand implements Runnable {
                 report,
                 client -> new QueueTarget(client, prefetch),
                 (shape, target, costs, tick) -> new EndToEndLoad(shape).run(target, costs, tick));
+    }
+
+    @Command(
+            name = "rebalance",
+            mixinStandardHelpOptions = true,
+            description = {
+                "Members of a stream group that come and go: how long until each partition has an owner and shares are equal.",
+                "",
+                "Makes a topic and a group of its own, and deletes them."
+            })
+    int rebalance(
+            @Mixin ConnectOptions connect,
+            @Option(names = "--partitions", defaultValue = "1000", description = "Default: ${DEFAULT-VALUE}.")
+                    int partitions,
+            @Option(names = "--members", defaultValue = "10", description = "Default: ${DEFAULT-VALUE}.") int members)
+            throws Exception {
+        String name = "bench-rebalance-" + System.currentTimeMillis();
+        try (HoldfastClient client = connect.connect()) {
+            client.admin().createTopic(name, partitions, 0);
+            new RebalanceLoad(client, name, partitions).run(name, members).forEach(System.out::println);
+            client.streamGroups().delete(name);
+            client.admin().deleteTopic(name);
+        }
+        return 0;
     }
 
     @Command(

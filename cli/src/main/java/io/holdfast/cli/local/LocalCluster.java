@@ -88,6 +88,11 @@ public final class LocalCluster {
         return new LocalCluster(absolute, nodes);
     }
 
+    /** Options of the nodes' JVMs from their next start on, after those that every node has. */
+    public void setMoreJvmOptions(List<String> options) {
+        nodes.forEach(node -> node.setMoreJvmOptions(options));
+    }
+
     public Path folder() {
         return folder;
     }

@@ -24,6 +24,7 @@ public final class LocalNode {
     private final int id;
     private final Path folder;
     private final LocalPorts ports;
+    private List<String> moreJvmOptions = List.of();
 
     LocalNode(int id, Path folder, LocalPorts ports) {
         this.id = id;
@@ -33,6 +34,11 @@ public final class LocalNode {
 
     public int id() {
         return id;
+    }
+
+    /** From the next start on, after those that every node has. */
+    void setMoreJvmOptions(List<String> options) {
+        moreJvmOptions = List.copyOf(options);
     }
 
     public String address() {
@@ -83,6 +89,7 @@ public final class LocalNode {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(JvmOptions.forNode());
+        command.addAll(moreJvmOptions);
         command.add("-cp");
         command.add(System.getProperty("java.class.path"));
         command.add("io.holdfast.cli.Main");
