@@ -9,6 +9,11 @@ import io.holdfast.v1.ReplicaRole;
 import io.holdfast.v1.ReplicaStatus;
 import io.holdfast.v1.Route;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -136,6 +141,28 @@ public final class TestCluster implements AutoCloseable {
             }
             return complete == ends.size();
         });
+    }
+
+    /** A node's figure, or that of its heap among several of the name; -1 if it has none. */
+    public double metric(int nodeId, String name) {
+        try {
+            String text = HttpClient.newHttpClient()
+                    .send(
+                            HttpRequest.newBuilder(URI.create(node(nodeId).metricsUrl()))
+                                    .build(),
+                            HttpResponse.BodyHandlers.ofString())
+                    .body();
+            return text.lines()
+                    .filter(line -> line.startsWith(name + " ") || line.startsWith(name + "{area=\"heap\"}"))
+                    .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+                    .findFirst()
+                    .orElse(-1);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError("interrupted", e);
+        }
     }
 
     /** Polls a condition; fails with its name when time is up. Refusals count as "not yet". */

@@ -45,10 +45,6 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -259,14 +255,16 @@ class BadInputIT {
             client.newProducer()
                     .send(ProducerRecord.of(TOPIC, 0, null, "under siege".getBytes(UTF_8)))
                     .get(20, TimeUnit.SECONDS);
-            assertThat(gauge("holdfast_connections")).isLessThanOrEqualTo(500);
+            assertThat(cluster.metric(1, "holdfast_connections")).isLessThanOrEqualTo(500);
         } finally {
             for (Socket socket : sockets) {
                 socket.close();
             }
         }
         TestCluster.await(
-                "connections to be free again", Duration.ofSeconds(30), () -> gauge("holdfast_connections") < 100);
+                "connections to be free again",
+                Duration.ofSeconds(30),
+                () -> cluster.metric(1, "holdfast_connections") < 100);
     }
 
     @Test
@@ -322,7 +320,7 @@ class BadInputIT {
 
     @Test
     void shouldSpendLittleOnReadersThatWait() throws Exception {
-        long before = (long) gauge("holdfast_read_waiting");
+        long before = (long) cluster.metric(1, "holdfast_read_waiting");
         for (int i = 0; i < 500; i++) {
             LogServiceGrpc.newFutureStub(channel)
                     .withDeadlineAfter(700, TimeUnit.MILLISECONDS)
@@ -335,7 +333,7 @@ class BadInputIT {
         TestCluster.await(
                 "waiting reads to be dropped when their callers are gone",
                 Duration.ofSeconds(20),
-                () -> gauge("holdfast_read_waiting") <= before);
+                () -> cluster.metric(1, "holdfast_read_waiting") <= before);
     }
 
     // ---- helpers
@@ -346,26 +344,8 @@ class BadInputIT {
                 InetAddress.getLoopbackAddress(), Integer.parseInt(address.substring(address.indexOf(':') + 1)));
     }
 
-    private static double gauge(String name) {
-        try {
-            String text = HttpClient.newHttpClient()
-                    .send(
-                            HttpRequest.newBuilder(URI.create(cluster.node(1).metricsUrl()))
-                                    .build(),
-                            HttpResponse.BodyHandlers.ofString())
-                    .body();
-            return text.lines()
-                    .filter(l -> l.startsWith(name + " ") || l.startsWith(name + "{area=\"heap\"}"))
-                    .mapToDouble(l -> Double.parseDouble(l.substring(l.lastIndexOf(' ') + 1)))
-                    .findFirst()
-                    .orElse(-1);
-        } catch (IOException | InterruptedException e) {
-            throw new AssertionError(e);
-        }
-    }
-
     private static long heap() {
-        return (long) gauge("jvm_memory_used_bytes");
+        return (long) cluster.metric(1, "jvm_memory_used_bytes");
     }
 
     private static TopicPartition partition(int number) {

@@ -25,6 +25,7 @@ import io.holdfast.v1.ItemError;
 import io.holdfast.v1.LeaveStreamGroupRequest;
 import io.holdfast.v1.OffsetCommit;
 import io.holdfast.v1.Ownership;
+import io.holdfast.v1.QueueConfig;
 import io.holdfast.v1.SeekTarget;
 import io.holdfast.v1.Start;
 import io.holdfast.v1.StreamConfig;
@@ -302,6 +303,12 @@ class StreamGroupsIT {
         assertThatThrownBy(silent::beat)
                 .isInstanceOf(StatusRuntimeException.class)
                 .hasMessageContaining("join under another member id");
+        assertThat(List.of(1, 2, 3))
+                .as("a node counts it")
+                .anyMatch(node -> cluster.metric(node, "holdfast_stream_expelled") > 0);
+        assertThat(List.of(1, 2, 3))
+                .as("a node has the other")
+                .anyMatch(node -> cluster.metric(node, "holdfast_stream_members") > 0);
         other.leave(false);
     }
 
@@ -506,6 +513,14 @@ class StreamGroupsIT {
                 .hasMessageContaining("seek to it");
         assertThatThrownBy(() -> client.admin().createTopic("__mine", 1, 3)).hasMessageContaining("underscores");
         assertThatThrownBy(() -> client.admin().deleteTopic("__stream-groups")).hasMessageContaining("underscores");
+        assertThatThrownBy(() -> client.queues().create("__stream-groups", "g", QueueConfig.getDefaultInstance()))
+                .hasMessageContaining("underscores");
+        try (Producer producer = client.newProducer()) {
+            assertThat(producer.send(ProducerRecord.of("__stream-groups", 0, null, new byte[1])))
+                    .failsWithin(PATIENCE)
+                    .withThrowableThat()
+                    .withMessageContaining("underscores");
+        }
         assertThat(client.admin().listTopics(""))
                 .noneMatch(topic -> topic.getName().startsWith("__"));
         Ownership nobodys = Ownership.newBuilder()

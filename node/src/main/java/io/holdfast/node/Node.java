@@ -188,7 +188,9 @@ public final class Node implements Closeable {
                 threads.timer,
                 disk::isNearlyFull);
         steps.started("queues", new QueueServices(server, services, state, registry, threads.requests, threads.timer));
-        steps.started("stream groups", new StreamServices(server, services, state, threads.requests, threads.timer));
+        steps.started(
+                "stream groups",
+                new StreamServices(server, services, state, registry, threads.requests, threads.timer));
         reconciler.start();
         steps.started("reconciler", reconciler);
         steps.started("peer watch", new PeerWatch(state, metadata, channels, threads.blocking, threads.timer));

@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.LongAdder;
 
 /**
  * The leader's side of a shard's stream groups: takes members' heartbeats, finds out who is gone, and has assigned what
@@ -41,6 +42,7 @@ public final class StreamCoordinator {
     private final HeartbeatWaiters waiters = new HeartbeatWaiters();
     private final CommitRates rates = new CommitRates();
     private final StreamViews views;
+    private final LongAdder expelled = new LongAdder();
     private volatile boolean active;
 
     public StreamCoordinator(StreamShard shard, StreamResources resources) {
@@ -226,6 +228,11 @@ public final class StreamCoordinator {
         waiters.fail(refusal);
     }
 
+    /** Members that this replica, as leader, has found gone or unwilling to let go. */
+    public long expelled() {
+        return expelled.sum();
+    }
+
     /** Whether {@link #tick} has anything to do: as long as a group has members. */
     public boolean isActive() {
         return active;
@@ -272,13 +279,13 @@ public final class StreamCoordinator {
         lane.change(table -> {
             StreamGroupState state = table.state(name.group());
             long term = sessions.term(); // before it is asked again who is gone: a later term would start anew
-            return state == null || state.member(name.member()) == null || !isGone(state, name.member(), state.owing())
-                    ? null
-                    : operation(name.group())
-                            .setLeave(StreamLeave.newBuilder()
-                                    .setMember(name.member())
-                                    .setTerm(term))
-                            .build();
+            if (state == null || state.member(name.member()) == null || !isGone(state, name.member(), state.owing())) {
+                return null;
+            }
+            expelled.increment();
+            return operation(name.group())
+                    .setLeave(StreamLeave.newBuilder().setMember(name.member()).setTerm(term))
+                    .build();
         });
     }
 }

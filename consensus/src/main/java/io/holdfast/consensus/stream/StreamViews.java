@@ -29,6 +29,13 @@ public final class StreamViews {
                 "create stream group '" + group + "' first, or join it: it does not exist");
     }
 
+    /** Members of all groups. */
+    public int members() {
+        return shard.ask(table -> table.states().stream()
+                .mapToInt(state -> state.members().size())
+                .sum());
+    }
+
     /** By name. */
     public List<StreamGroup> list() {
         return shard.ask(table -> table.states().stream().map(StreamViews::api).toList());

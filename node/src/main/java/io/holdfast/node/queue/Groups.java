@@ -10,6 +10,7 @@ import io.holdfast.internal.v1.MetadataResult;
 import io.holdfast.internal.v1.UpdateGroupCommand;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.cluster.MetadataClient;
+import io.holdfast.node.cluster.SystemTopics;
 import io.holdfast.node.service.Forwarder;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.QueueConfig;
@@ -62,6 +63,7 @@ final class Groups {
     }
 
     private CompletableFuture<MetadataReply> submitCreate(String topic, String name, QueueConfig config) {
+        SystemTopics.refuse(topic);
         GroupConfigs.checkName(topic, name);
         return submit(
                 topic,

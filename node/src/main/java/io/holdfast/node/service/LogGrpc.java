@@ -11,6 +11,7 @@ import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.node.cluster.SystemTopics;
 import io.holdfast.record.Compression;
 import io.holdfast.record.KeyHash;
 import io.holdfast.record.LogRecord;
@@ -218,6 +219,7 @@ public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
             if (request.getRecordsCount() == 0) {
                 throw Refusal.of(ErrorReason.ERROR_REASON_INVALID_REQUEST, "send at least one record");
             }
+            SystemTopics.refuse(request.getTopic());
             TopicRow topic = state.topic(request.getTopic());
             if (request.hasPartition()) {
                 return publishTo(topic, request.getPartition(), request);

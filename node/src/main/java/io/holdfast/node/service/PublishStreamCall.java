@@ -7,6 +7,7 @@ import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.partition.AppendResult;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.node.cluster.SystemTopics;
 import io.holdfast.v1.BatchStored;
 import io.holdfast.v1.PublishStreamRequest;
 import io.holdfast.v1.PublishStreamResponse;
@@ -82,6 +83,7 @@ final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
         GroupId[] group = new GroupId[1];
         CompletableFuture<AppendResult> result;
         try {
+            SystemTopics.refuse(request.getPartition().getTopic());
             group[0] = state.group(
                     request.getPartition().getTopic(), request.getPartition().getPartition());
             result = appends.append(

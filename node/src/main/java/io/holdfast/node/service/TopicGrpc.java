@@ -73,18 +73,10 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
     @Override
     public void createTopic(CreateTopicRequest request, StreamObserver<CreateTopicResponse> to) {
         Replies.send(to, executor, () -> {
-            refuseSystem(request.getName());
+            SystemTopics.refuse(request.getName());
             Duration left = Forwarder.left();
             return metadata.current(left).thenComposeAsync(image -> create(image, request, left), executor);
         });
-    }
-
-    private static void refuseSystem(String name) {
-        if (SystemTopics.isSystem(name)) {
-            throw Refusal.of(
-                    ErrorReason.ERROR_REASON_INVALID_REQUEST,
-                    "choose a name that does not begin with two underscores: '" + name + "' is the cluster's own");
-        }
     }
 
     private CompletableFuture<CreateTopicResponse> create(
@@ -198,7 +190,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
     @Override
     public void updateTopic(UpdateTopicRequest request, StreamObserver<UpdateTopicResponse> to) {
         Replies.send(to, executor, () -> {
-            refuseSystem(request.getName());
+            SystemTopics.refuse(request.getName());
             TopicRow topic = state.topic(request.getName());
             TopicConfig config = request.getConfig();
             boolean same = (config.getPartitions() == 0 || config.getPartitions() == topic.getAssignmentsCount())
@@ -228,7 +220,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
     @Override
     public void deleteTopic(DeleteTopicRequest request, StreamObserver<DeleteTopicResponse> to) {
         Replies.send(to, executor, () -> {
-            refuseSystem(request.getName());
+            SystemTopics.refuse(request.getName());
             Duration left = Forwarder.left();
             MetadataCommand command = MetadataCommand.newBuilder()
                     .setDeleteTopic(DeleteTopicCommand.newBuilder().setName(request.getName()))
@@ -246,6 +238,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
     @Override
     public void trimTopic(TrimTopicRequest request, StreamObserver<TrimTopicResponse> to) {
         Replies.send(to, executor, () -> {
+            SystemTopics.refuse(request.getPartition().getTopic());
             GroupId group = state.group(
                     request.getPartition().getTopic(), request.getPartition().getPartition());
             return forwarder.run(
