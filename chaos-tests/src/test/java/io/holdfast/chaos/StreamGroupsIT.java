@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.util.Durations;
 import io.grpc.ManagedChannel;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.NettyChannelBuilder;
 import io.holdfast.client.HoldfastClient;
@@ -38,6 +39,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
@@ -51,10 +53,18 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(90)
 class StreamGroupsIT {
     private static final Duration PATIENCE = Duration.ofSeconds(20);
-    private static final StreamConfig SHORT = StreamConfig.newBuilder()
-            .setSessionTimeout(Durations.fromSeconds(2))
-            .setRebalanceTimeout(Durations.fromSeconds(2))
-            .build();
+    /** For groups whose members are meant to be late; all others have time enough on a slow machine. */
+    private static final Map<String, StreamConfig> CONFIGS = Map.of(
+            "fencing", timeouts(3, 60),
+            "keeping", timeouts(30, 2),
+            "naming", timeouts(5, 60));
+
+    private static StreamConfig timeouts(int session, int rebalance) {
+        return StreamConfig.newBuilder()
+                .setSessionTimeout(Durations.fromSeconds(session))
+                .setRebalanceTimeout(Durations.fromSeconds(rebalance))
+                .build();
+    }
 
     private static TestCluster cluster;
     private static HoldfastClient client;
@@ -115,7 +125,7 @@ class StreamGroupsIT {
                             owned.stream().map(AssignedPartition::getOwnership).toList())
                     .setSeenVersion(version)
                     .setWait(Durations.fromMillis(waitMs))
-                    .setConfig(SHORT)
+                    .setConfig(CONFIGS.getOrDefault(group, timeouts(30, 60)))
                     .build());
             assigned = answer.getAssignedList();
             version = answer.getVersion();
@@ -214,9 +224,9 @@ class StreamGroupsIT {
                 first.poll(Duration.ZERO);
                 return first.partitions("shared").size() == 6;
             });
-            assertThat(System.nanoTime() - left)
-                    .as("nanoseconds until a leaver's partitions had an owner")
-                    .isLessThan(1_000_000_000L);
+            long idleMs = (System.nanoTime() - left) / 1_000_000;
+            System.out.println("a leaver's partitions had another owner after " + idleMs + " ms");
+            assertThat(idleMs).as("ms; its session would have ended after 10 s").isLessThan(5_000);
             publish("shared", 600, 700);
             all.addAll(take(first, 100));
         }
@@ -301,7 +311,9 @@ class StreamGroupsIT {
         assertThat(silent.commit(silent.assigned.get(0), 1).getReason())
                 .isEqualTo(ErrorReason.ERROR_REASON_OWNERSHIP_LOST);
         assertThatThrownBy(silent::beat)
-                .isInstanceOf(StatusRuntimeException.class)
+                .isInstanceOfSatisfying(
+                        StatusRuntimeException.class,
+                        e -> assertThat(e.getStatus().getCode()).isEqualTo(Status.Code.FAILED_PRECONDITION))
                 .hasMessageContaining("join under another member id");
         assertThat(List.of(1, 2, 3))
                 .as("a node counts it")
@@ -427,7 +439,7 @@ class StreamGroupsIT {
     @Test
     void shouldSayHowFarBehindAGroupIs() throws Exception {
         client.admin().createTopic("late", 1, 3);
-        client.streamGroups().create("lagging", SHORT);
+        client.streamGroups().create("lagging", timeouts(30, 60));
         ThinMember member = new ThinMember("lagging", "m", "", "late");
         TestCluster.await("the partition", PATIENCE, () -> member.beat().getAssignedCount() == 1);
         publish("late", 0, 10);
@@ -526,7 +538,7 @@ class StreamGroupsIT {
         Ownership nobodys = Ownership.newBuilder()
                 .setPartition(TopicPartition.newBuilder().setTopic("sensible"))
                 .build();
-        client.streamGroups().create("nonsense", SHORT);
+        client.streamGroups().create("nonsense", timeouts(30, 60));
         assertThat(new ThinMember("nonsense", "m", "", "sensible")
                         .commit(nobodys, 1)
                         .getReason())

@@ -15,6 +15,7 @@ import io.holdfast.v1.HeartbeatResponse;
 import io.holdfast.v1.Start;
 import io.holdfast.v1.StreamConfig;
 import io.holdfast.v1.TopicPartition;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -27,6 +28,8 @@ import org.jspecify.annotations.Nullable;
  * @param deadlineNanos when an answer is due, changed or not
  */
 record Heartbeat(HeartbeatRequest request, StreamConfig config, long receivedMs, long deadlineNanos) {
+    static final int MEMBERS_MAX = 2000;
+    private static final Duration JOIN_AGAIN_AFTER = Duration.ofSeconds(1);
 
     /** What has to be written before there can be an answer; null if nothing. */
     @Nullable
@@ -48,6 +51,12 @@ record Heartbeat(HeartbeatRequest request, StreamConfig config, long receivedMs,
                     ErrorReason.ERROR_REASON_MEMBER_FENCED,
                     "stop work, and join under another member id: '" + request.getMemberId()
                             + "' is not a member of stream group '" + request.getGroup() + "', or not any more");
+        }
+        if (member == null && state.members().size() >= MEMBERS_MAX) {
+            throw Refusal.later(
+                    ErrorReason.ERROR_REASON_OVERLOADED,
+                    "let other members leave first: stream group '" + request.getGroup() + "' has " + MEMBERS_MAX,
+                    JOIN_AGAIN_AFTER);
         }
         if (member == null || member.differs(request.getRack(), request.getTopicsList())) {
             checkTopics(topics);

@@ -138,6 +138,10 @@ public final class Errors {
                     ERROR_REASON_SEQUENCE_GAP,
                     ERROR_REASON_UNKNOWN_PRODUCER,
                     ERROR_REASON_LEASE_LOST,
+                    ERROR_REASON_OWNERSHIP_LOST,
+                    ERROR_REASON_MEMBER_FENCED,
+                    ERROR_REASON_INSTANCE_IN_USE,
+                    ERROR_REASON_GROUP_NOT_EMPTY,
                     ERROR_REASON_READ_TOO_STALE -> io.grpc.Status.Code.FAILED_PRECONDITION;
             case ERROR_REASON_TOPIC_NOT_FOUND, ERROR_REASON_PARTITION_NOT_FOUND, ERROR_REASON_GROUP_NOT_FOUND ->
                 io.grpc.Status.Code.NOT_FOUND;
