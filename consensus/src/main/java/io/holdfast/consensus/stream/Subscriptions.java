@@ -42,11 +42,8 @@ final class Subscriptions {
                             .build());
         }
         Set<Long> deleted = new TreeSet<>();
-        for (Ownership partition : state.partitions()) {
-            if (source.isDeleted(partition.name().topicId())) {
-                deleted.add(partition.name().topicId());
-            }
-        }
+        state.partitions().forEach(partition -> deleted.add(partition.name().topicId()));
+        deleted.removeIf(topicId -> !source.isDeleted(topicId));
         return wanted.equals(state.topics()) && deleted.isEmpty()
                 ? null
                 : StreamTopics.newBuilder()
@@ -119,16 +116,11 @@ final class Subscriptions {
                 subjects.add(new Assignor.Subject(
                         partition.name(),
                         partition.target() == null ? partition.owner() : partition.target(),
-                        racks(topic, partition.name().partition())));
+                        source.racks(
+                                new TopicSource.Topic(topic.getTopicId(), topic.getName(), topic.getPartitions()),
+                                partition.name().partition())));
             }
         }
         return new Problem(state.epoch(), candidates, subjects);
-    }
-
-    private Set<String> racks(SubscribedTopic topic, int partition) {
-        TopicSource.Topic found = source.topic(topic.getName());
-        return found == null || found.id() != topic.getTopicId() || partition >= found.partitions()
-                ? Set.of()
-                : found.racks().get(partition);
     }
 }

@@ -20,12 +20,17 @@ class HeartbeatTest {
     private final TopicSource topics = new TopicSource() {
         @Override
         public @Nullable Topic topic(String name) {
-            return name.equals("t") ? new Topic(1, "t", List.of(Set.of())) : null;
+            return name.equals("t") ? new Topic(1, "t", 1) : null;
         }
 
         @Override
         public Collection<Topic> topicsWithPrefix(String prefix) {
             return List.of();
+        }
+
+        @Override
+        public Set<String> racks(Topic topic, int partition) {
+            return Set.of();
         }
 
         @Override

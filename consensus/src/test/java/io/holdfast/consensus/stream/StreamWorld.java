@@ -261,11 +261,7 @@ final class StreamWorld implements TopicSource {
 
     private void addTopic() {
         String name = "t" + nextTopicId;
-        List<Set<String>> racks = new ArrayList<>();
-        for (int p = 0; p <= random.nextInt(5); p++) {
-            racks.add(Set.of());
-        }
-        topics.put(name, new Topic(nextTopicId++, name, racks));
+        topics.put(name, new Topic(nextTopicId++, name, 1 + random.nextInt(5)));
     }
 
     private void seek() {
@@ -445,6 +441,11 @@ final class StreamWorld implements TopicSource {
         return topics.values().stream()
                 .filter(topic -> topic.name().startsWith(prefix))
                 .toList();
+    }
+
+    @Override
+    public Set<String> racks(Topic topic, int partition) {
+        return Set.of();
     }
 
     @Override

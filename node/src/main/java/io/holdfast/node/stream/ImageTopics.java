@@ -3,7 +3,6 @@ package io.holdfast.node.stream;
 import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.consensus.stream.TopicSource;
 import io.holdfast.internal.v1.NodeRow;
-import io.holdfast.internal.v1.PartitionAssignment;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.cluster.SystemTopics;
@@ -24,39 +23,43 @@ public final class ImageTopics implements TopicSource {
 
     @Override
     public @Nullable Topic topic(String name) {
-        MetadataImage image = state.image();
-        TopicRow row = SystemTopics.isSystem(name) ? null : image.topic(name);
-        return row == null ? null : topic(image, row);
+        TopicRow row = SystemTopics.isSystem(name) ? null : state.image().topic(name);
+        return row == null ? null : topic(row);
     }
 
     @Override
     public Collection<Topic> topicsWithPrefix(String prefix) {
-        MetadataImage image = state.image();
         List<Topic> topics = new ArrayList<>();
-        for (TopicRow row : image.topics().tailMap(prefix, true).values()) {
+        for (TopicRow row : state.image().topics().tailMap(prefix, true).values()) {
             if (!row.getName().startsWith(prefix)) {
                 break;
             }
             if (!SystemTopics.isSystem(row.getName())) {
-                topics.add(topic(image, row));
+                topics.add(topic(row));
             }
         }
         return topics;
     }
 
-    private static Topic topic(MetadataImage image, TopicRow row) {
-        List<Set<String>> racks = new ArrayList<>();
-        for (PartitionAssignment assignment : row.getAssignmentsList()) {
-            Set<String> of = new HashSet<>();
-            for (int nodeId : assignment.getReplicaNodesList()) {
-                NodeRow node = image.nodes().get(nodeId);
-                if (node != null && !node.getRack().isEmpty()) {
-                    of.add(node.getRack());
-                }
-            }
-            racks.add(of);
+    private static Topic topic(TopicRow row) {
+        return new Topic(row.getTopicId(), row.getName(), row.getAssignmentsCount());
+    }
+
+    @Override
+    public Set<String> racks(Topic topic, int partition) {
+        MetadataImage image = state.image();
+        TopicRow row = image.topic(topic.name());
+        if (row == null || row.getTopicId() != topic.id() || partition >= row.getAssignmentsCount()) {
+            return Set.of();
         }
-        return new Topic(row.getTopicId(), row.getName(), racks);
+        Set<String> racks = new HashSet<>();
+        for (int nodeId : row.getAssignments(partition).getReplicaNodesList()) {
+            NodeRow node = image.nodes().get(nodeId);
+            if (node != null && !node.getRack().isEmpty()) {
+                racks.add(node.getRack());
+            }
+        }
+        return racks;
     }
 
     @Override
