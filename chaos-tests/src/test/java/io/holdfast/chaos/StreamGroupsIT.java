@@ -539,6 +539,14 @@ class StreamGroupsIT {
                 .setPartition(TopicPartition.newBuilder().setTopic("sensible"))
                 .build();
         client.streamGroups().create("nonsense", timeouts(30, 60));
+        assertThatThrownBy(() -> client.streamGroups()
+                        .seek(
+                                "nonsense",
+                                List.of(SeekTarget.newBuilder()
+                                        .setTopic("sensible")
+                                        .build()),
+                                false))
+                .hasMessageContaining("say where to go");
         assertThat(new ThinMember("nonsense", "m", "", "sensible")
                         .commit(nobodys, 1)
                         .getReason())

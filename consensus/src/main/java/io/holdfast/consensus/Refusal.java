@@ -36,6 +36,11 @@ public final class Refusal extends RuntimeException {
         return new Refusal(reason, WriteOutcome.WRITE_OUTCOME_NOT_APPLIED, message, null, Map.of());
     }
 
+    /** The request makes no sense; nothing was written. */
+    public static Refusal invalid(String message) {
+        return of(ErrorReason.ERROR_REASON_INVALID_REQUEST, message);
+    }
+
     /** Nothing was written; the same will be welcome later. */
     public static Refusal later(ErrorReason reason, String message, Duration retryAfter) {
         return new Refusal(reason, WriteOutcome.WRITE_OUTCOME_NOT_APPLIED, message, retryAfter, Map.of());

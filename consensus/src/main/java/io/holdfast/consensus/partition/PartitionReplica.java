@@ -26,6 +26,7 @@ import io.holdfast.storage.log.LogSlice;
 import io.holdfast.storage.log.OffsetOutOfRangeException;
 import io.holdfast.storage.log.PartitionLog;
 import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.Start;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -508,6 +509,18 @@ public final class PartitionReplica {
     /** Offset of the first record appended at or after this time, or the high watermark. */
     public long offsetAt(long timeMs) {
         return ofLog(log -> log.offsetAt(timeMs), log -> log.offsetAt(timeMs));
+    }
+
+    /** What a position comes to here, an offset as it is; nothing set: earliest. */
+    public long offsetOf(Start position) {
+        return switch (position.getAtCase()) {
+            case OFFSET -> position.getOffset();
+            case TIME ->
+                offsetAt(position.getTime().getSeconds() * 1000
+                        + position.getTime().getNanos() / 1_000_000);
+            case LATEST -> highWatermark();
+            default -> startOffset();
+        };
     }
 
     /** Where the log would start if it had at most so many bytes; see {@link PartitionLog#offsetKeeping}. */

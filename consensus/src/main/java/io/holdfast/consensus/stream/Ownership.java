@@ -16,7 +16,6 @@ final class Ownership {
 
     private @Nullable String target;
     private @Nullable Long committed;
-    private long committedMs;
 
     Ownership(PartitionName name) {
         this.name = name;
@@ -29,7 +28,6 @@ final class Ownership {
         one.lostVersion = row.getLostVersion();
         one.target = row.getTarget().isEmpty() ? null : row.getTarget();
         one.committed = row.hasCommitted() ? row.getCommitted() : null;
-        one.committedMs = row.getCommittedMs();
         return one;
     }
 
@@ -40,8 +38,7 @@ final class Ownership {
                 .setOwner(owner == null ? "" : owner)
                 .setOwnershipEpoch(epoch)
                 .setLostVersion(lostVersion)
-                .setTarget(target == null ? "" : target)
-                .setCommittedMs(committedMs);
+                .setTarget(target == null ? "" : target);
         if (committed != null) {
             row.setCommitted(committed);
         }
@@ -114,19 +111,14 @@ final class Ownership {
         return committed;
     }
 
-    long committedMs() {
-        return committedMs;
-    }
-
     /** Commits that overtake each other do not lead back; seeking does. */
-    void commit(long offset, long nowMs) {
+    void commit(long offset) {
         if (committed == null || offset >= committed) {
-            seek(offset, nowMs);
+            committed = offset;
         }
     }
 
-    void seek(long offset, long nowMs) {
+    void seek(long offset) {
         committed = offset;
-        committedMs = nowMs;
     }
 }

@@ -2,7 +2,6 @@ package io.holdfast.consensus.stream;
 
 import io.holdfast.consensus.AwakeClock;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 
@@ -73,7 +72,7 @@ final class Sessions {
 
     /** Forgets all others. */
     synchronized void keepOnly(Set<MemberName> members) {
-        seenMs.keySet().retainAll(new HashSet<>(members));
+        seenMs.keySet().retainAll(members);
         owesSinceMs.keySet().retainAll(members);
     }
 }

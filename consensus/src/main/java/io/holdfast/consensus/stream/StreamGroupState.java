@@ -291,14 +291,14 @@ final class StreamGroupState {
 
     // ---- offsets
 
-    void commit(StreamCommit commit, long nowMs, StreamResult.Builder result) {
+    void commit(StreamCommit commit, StreamResult.Builder result) {
         for (int i = 0; i < commit.getOwnershipsCount(); i++) {
             OwnedPartition owned = commit.getOwnerships(i);
             Ownership partition = partitions.get(new PartitionName(owned.getTopicId(), owned.getPartition()));
             if (partition != null
                     && partition.isOwnedBy(commit.getMember())
                     && partition.epoch() == owned.getOwnershipEpoch()) {
-                partition.commit(commit.getOffsets(i), nowMs);
+                partition.commit(commit.getOffsets(i));
             } else {
                 result.addRefused(i);
             }
@@ -306,12 +306,12 @@ final class StreamGroupState {
     }
 
     /** What an owner has read so far does not count any more: it begins anew, under a new ownership epoch. */
-    void seek(StreamSeek seek, long nowMs) {
+    void seek(StreamSeek seek) {
         version++;
         for (OffsetRow row : seek.getOffsetsList()) {
             Ownership partition =
                     partitions.computeIfAbsent(new PartitionName(row.getTopicId(), row.getPartition()), Ownership::new);
-            partition.seek(row.getOffset(), nowMs);
+            partition.seek(row.getOffset());
             Member owner = partition.owner() == null ? null : members.get(partition.owner());
             if (owner != null) {
                 partition.renew(version);

@@ -53,8 +53,8 @@ public final class StreamGroupTable {
             }
             case TOPICS -> state.topics(operation.getTopics());
             case ASSIGN -> state.assign(operation.getAssign());
-            case COMMIT -> state.commit(operation.getCommit(), nowMs, result);
-            case SEEK -> state.seek(operation.getSeek(), nowMs);
+            case COMMIT -> state.commit(operation.getCommit(), result);
+            case SEEK -> state.seek(operation.getSeek());
             case DELETE -> {
                 if (state.members().isEmpty()) {
                     states.remove(name);

@@ -23,7 +23,8 @@ public final class StreamViews {
         this.rates = rates;
     }
 
-    static Refusal notFound(String group) {
+    /** There is no such group. */
+    public static Refusal notFound(String group) {
         return Refusal.of(
                 ErrorReason.ERROR_REASON_GROUP_NOT_FOUND,
                 "create stream group '" + group + "' first, or join it: it does not exist");

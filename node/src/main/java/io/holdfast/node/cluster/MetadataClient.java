@@ -3,12 +3,14 @@ package io.holdfast.node.cluster;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.consensus.metadata.MetadataReplica;
+import io.holdfast.internal.v1.CreateTopicCommand;
 import io.holdfast.internal.v1.HelloRequest;
 import io.holdfast.internal.v1.MetadataCommand;
 import io.holdfast.internal.v1.MetadataReply;
 import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.internal.v1.NodeServiceGrpc;
 import io.holdfast.internal.v1.SubmitMetadataRequest;
+import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.WriteOutcome;
 import java.time.Duration;
@@ -19,6 +21,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
@@ -65,6 +68,27 @@ public final class MetadataClient {
         CompletableFuture<MetadataImage> result = new CompletableFuture<>();
         attempt(replica::current, System.nanoTime() + timeout.toNanos(), result);
         return result;
+    }
+
+    /**
+     * A topic, made if there is none; completes when all nodes that are up know it.
+     *
+     * @param plan from the metadata as they are now, which do not have it
+     */
+    public CompletableFuture<TopicRow> getOrCreateTopic(
+            String name, Function<MetadataImage, CreateTopicCommand> plan, Duration timeout) {
+        return current(timeout).thenCompose(image -> {
+            TopicRow meanwhile = image.topic(name);
+            if (meanwhile != null) {
+                return CompletableFuture.completedFuture(meanwhile);
+            }
+            MetadataCommand command = MetadataCommand.newBuilder()
+                    .setCreateTopic(plan.apply(image))
+                    .build();
+            return submit(command, timeout)
+                    .thenCompose(reply ->
+                            appliedEverywhere(reply.getIndex(), timeout).thenApply(ok -> reply.getTopic()));
+        });
     }
 
     /** How many nodes vote on the metadata: at least so many the cluster is meant to have. */

@@ -1,7 +1,6 @@
 package io.holdfast.node.cluster;
 
 import io.holdfast.consensus.Refusal;
-import io.holdfast.v1.ErrorReason;
 
 /** Topics whose partitions hold the cluster's own state instead of records. Users can neither make nor delete them. */
 public final class SystemTopics {
@@ -19,10 +18,8 @@ public final class SystemTopics {
     /** @throws Refusal if the topic is not one that users may make, change or write to */
     public static void refuse(String topic) {
         if (isSystem(topic)) {
-            throw Refusal.of(
-                    ErrorReason.ERROR_REASON_INVALID_REQUEST,
-                    "choose a topic whose name does not begin with two underscores: '" + topic
-                            + "' is the cluster's own");
+            throw Refusal.invalid("choose a topic whose name does not begin with two underscores: '" + topic
+                    + "' is the cluster's own");
         }
     }
 }

@@ -30,7 +30,7 @@ public final class TopicPlan {
     public static CreateTopicCommand plan(
             MetadataImage image, int nodesMeant, String name, int partitions, int replicas, int partitionsMax) {
         if (!NAME.matcher(name).matches() || name.equals(".") || name.equals("..")) {
-            throw invalid("name the topic with 1 to 249 of a-z A-Z 0-9 . _ - : '" + name + "' does not do");
+            throw Refusal.invalid("name the topic with 1 to 249 of a-z A-Z 0-9 . _ - : '" + name + "' does not do");
         }
         if (image.topic(name) != null) {
             throw Refusal.of(
@@ -39,12 +39,13 @@ public final class TopicPlan {
         }
         int count = partitions == 0 ? 1 : partitions;
         if (count < 1 || count > partitionsMax) {
-            throw invalid("ask for 1 to " + partitionsMax + " partitions, not " + Integer.toUnsignedString(partitions));
+            throw Refusal.invalid(
+                    "ask for 1 to " + partitionsMax + " partitions, not " + Integer.toUnsignedString(partitions));
         }
         int nodes = Math.max(nodesMeant, image.nodes().size());
         int copies = replicas == 0 ? Math.min(REPLICAS_DEFAULT, nodes % 2 == 0 ? nodes - 1 : nodes) : replicas;
         if (copies < 1 || copies % 2 == 0) {
-            throw invalid("ask for 1, 3 or 5 replicas, not " + Integer.toUnsignedString(replicas)
+            throw Refusal.invalid("ask for 1, 3 or 5 replicas, not " + Integer.toUnsignedString(replicas)
                     + ": an even number costs one more and survives no more");
         }
         List<PartitionAssignment> existing = new ArrayList<>();
@@ -56,7 +57,7 @@ public final class TopicPlan {
                     .addAllAssignments(Placement.place(image.nodes().values(), existing, count, copies))
                     .build();
         } catch (IllegalArgumentException e) {
-            throw invalid(String.valueOf(e.getMessage()));
+            throw Refusal.invalid(String.valueOf(e.getMessage()));
         }
     }
 
@@ -65,21 +66,17 @@ public final class TopicPlan {
         if (config.hasRetainFor()
                 && (config.getRetainFor().getSeconds() < 1
                         || config.getRetainFor().getSeconds() > RETAIN_SECONDS_MAX)) {
-            throw invalid("keep records for 1 s to 1,000 years");
+            throw Refusal.invalid("keep records for 1 s to 1,000 years");
         }
         if (config.getRetainBytes() < 0) {
-            throw invalid("keep fewer bytes");
+            throw Refusal.invalid("keep fewer bytes");
         }
         if (config.getSettled() == SettledRetention.UNRECOGNIZED) {
-            throw invalid("choose a retention that this version knows");
+            throw Refusal.invalid("choose a retention that this version knows");
         }
         if (config.getRejectWhenFull() && config.getRetainBytes() == 0) {
-            throw invalid("say with retain_bytes when a partition is full");
+            throw Refusal.invalid("say with retain_bytes when a partition is full");
         }
         return config.toBuilder().clearPartitions().clearReplicas().build();
-    }
-
-    private static Refusal invalid(String message) {
-        return Refusal.of(ErrorReason.ERROR_REASON_INVALID_REQUEST, message);
     }
 }

@@ -2,6 +2,7 @@ package io.holdfast.node.queue;
 
 import io.holdfast.consensus.ProducerIdSpace;
 import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.queue.DeadLetterSource;
 import io.holdfast.consensus.queue.DeadLetterSource.DeadLetter;
@@ -11,7 +12,6 @@ import io.holdfast.internal.v1.AppendDeadResponse;
 import io.holdfast.internal.v1.CreateTopicCommand;
 import io.holdfast.internal.v1.DeadRecord;
 import io.holdfast.internal.v1.GroupRow;
-import io.holdfast.internal.v1.MetadataCommand;
 import io.holdfast.internal.v1.QueueNodeServiceGrpc;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.cluster.ClusterState;
@@ -120,24 +120,18 @@ final class DeadLetterMover {
         if (existing != null) {
             return checked(existing);
         }
-        return metadata.current(PATIENCE).thenCompose(image -> {
-            TopicRow meanwhile = image.topic(name);
-            TopicRow source = image.topic(group.getTopicId());
-            if (meanwhile != null) {
-                return checked(meanwhile);
-            }
-            if (source == null) {
-                throw Refusal.of(ErrorReason.ERROR_REASON_TOPIC_NOT_FOUND, "the topic has been deleted");
-            }
-            CreateTopicCommand plan =
-                    TopicPlan.plan(image, metadata.voters(), name, 1, source.getReplicas(), 1).toBuilder()
-                            .setDeadLettersOf(group.getGroupId())
-                            .build();
-            return metadata.submit(
-                            MetadataCommand.newBuilder().setCreateTopic(plan).build(), PATIENCE)
-                    .thenCompose(reply -> metadata.appliedEverywhere(reply.getIndex(), PATIENCE)
-                            .thenCompose(ok -> checked(reply.getTopic())));
-        });
+        return metadata.getOrCreateTopic(name, image -> plan(image, name, group), PATIENCE)
+                .thenCompose(DeadLetterMover::checked);
+    }
+
+    private CreateTopicCommand plan(MetadataImage image, String name, GroupRow group) {
+        TopicRow source = image.topic(group.getTopicId());
+        if (source == null) {
+            throw Refusal.of(ErrorReason.ERROR_REASON_TOPIC_NOT_FOUND, "the topic has been deleted");
+        }
+        return TopicPlan.plan(image, metadata.voters(), name, 1, source.getReplicas(), 1).toBuilder()
+                .setDeadLettersOf(group.getGroupId())
+                .build();
     }
 
     /** A user's topic that happens to have the name is not written to. */

@@ -3,7 +3,7 @@ package io.holdfast.node.queue;
 import com.google.protobuf.Duration;
 import com.google.protobuf.util.Durations;
 import io.holdfast.consensus.Refusal;
-import io.holdfast.v1.ErrorReason;
+import io.holdfast.node.service.Bounds;
 import io.holdfast.v1.QueueConfig;
 import io.holdfast.v1.QueueOrder;
 import io.holdfast.v1.QueuePriority;
@@ -32,10 +32,10 @@ final class GroupConfigs {
 
     static void checkName(String topic, String name) {
         if (!NAME.matcher(name).matches()) {
-            throw invalid("name the group with 1 to 100 of a-z A-Z 0-9 . _ - : '" + name + "' does not do");
+            throw Refusal.invalid("name the group with 1 to 100 of a-z A-Z 0-9 . _ - : '" + name + "' does not do");
         }
         if (deadLetterTopic(topic, name).length() > TOPIC_NAME_MAX) {
-            throw invalid("choose a shorter name: the dead-letter topic " + deadLetterTopic(topic, name)
+            throw Refusal.invalid("choose a shorter name: the dead-letter topic " + deadLetterTopic(topic, name)
                     + " would have more than " + TOPIC_NAME_MAX + " characters");
         }
     }
@@ -60,7 +60,7 @@ final class GroupConfigs {
         full.setInFlightMax(number("in_flight_max", config.getInFlightMax(), IN_FLIGHT_MAX_DEFAULT, IN_FLIGHT_MAX_MAX));
         full.setMemberInFlightMax(number("member_in_flight_max", config.getMemberInFlightMax(), 0, IN_FLIGHT_MAX_MAX));
         if (config.getOrder() == QueueOrder.UNRECOGNIZED) {
-            throw invalid("choose an order that this version knows");
+            throw Refusal.invalid("choose an order that this version knows");
         }
         if (config.getOrder() == QueueOrder.QUEUE_ORDER_UNSPECIFIED) {
             full.setOrder(QueueOrder.QUEUE_ORDER_UNORDERED);
@@ -73,10 +73,10 @@ final class GroupConfigs {
         boolean keyed = order == QueueOrder.QUEUE_ORDER_KEYED || order == QueueOrder.QUEUE_ORDER_KEYED_SKIP_FAILED;
         return switch (given) {
             case QUEUE_PRIORITY_UNSPECIFIED, QUEUE_PRIORITY_IGNORED -> QueuePriority.QUEUE_PRIORITY_IGNORED;
-            case UNRECOGNIZED -> throw invalid("choose a priority that this version knows");
+            case UNRECOGNIZED -> throw Refusal.invalid("choose a priority that this version knows");
             default -> {
                 if (keyed) {
-                    throw invalid("choose either priorities or the order of keys: one would break the other");
+                    throw Refusal.invalid("choose either priorities or the order of keys: one would break the other");
                 }
                 yield given;
             }
@@ -85,27 +85,14 @@ final class GroupConfigs {
 
     private static int number(String what, int given, int ifZero, int max) {
         if (given < 0 || given > max) {
-            throw invalid("choose " + what + " up to " + max + ", not " + Integer.toUnsignedString(given));
+            throw Refusal.invalid("choose " + what + " up to " + max + ", not " + Integer.toUnsignedString(given));
         }
         return given == 0 ? ifZero : given;
     }
 
     private static Duration duration(
             String what, boolean isGiven, Duration given, long defaultMs, long minMs, long maxMs) {
-        long ms = isGiven ? checked(what, given, minMs, maxMs) : defaultMs;
+        long ms = isGiven ? Bounds.millis(what, given, minMs, maxMs) : defaultMs;
         return Durations.fromMillis(ms);
-    }
-
-    /** A duration in milliseconds, refused if out of bounds. */
-    static long checked(String what, Duration given, long minMs, long maxMs) {
-        long ms = Durations.isValid(given) ? Durations.toMillis(given) : -1;
-        if (ms < minMs || ms > maxMs) {
-            throw invalid("choose " + what + " between " + minMs + " ms and " + maxMs + " ms");
-        }
-        return ms;
-    }
-
-    static Refusal invalid(String message) {
-        return Refusal.of(ErrorReason.ERROR_REASON_INVALID_REQUEST, message);
     }
 }

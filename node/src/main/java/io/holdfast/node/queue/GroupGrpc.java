@@ -3,6 +3,7 @@ package io.holdfast.node.queue;
 import com.google.common.util.concurrent.ListenableFuture;
 import io.grpc.Channel;
 import io.grpc.stub.StreamObserver;
+import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.DescribeQueueRequest;
 import io.holdfast.internal.v1.ExplainRequest;
@@ -176,7 +177,7 @@ public final class GroupGrpc extends GroupServiceGrpc.GroupServiceImplBase {
         Replies.send(to, executor, () -> {
             GroupRow group = groups.get(request.getTopic(), request.getName());
             if (request.getTo().getAtCase() == Start.AtCase.AT_NOT_SET) {
-                throw GroupConfigs.invalid("say where to go: an offset, a time, earliest or latest");
+                throw Refusal.invalid("say where to go: an offset, a time, earliest or latest");
             }
             List<Integer> partitions =
                     request.getPartitionsCount() == 0 ? allPartitions(group) : request.getPartitionsList();
@@ -237,7 +238,7 @@ public final class GroupGrpc extends GroupServiceGrpc.GroupServiceImplBase {
         Replies.send(to, executor, () -> {
             GroupRow group = groups.get(request.getTopic(), request.getName());
             if (request.getDeadLettersCount() > DEAD_LETTERS_MAX) {
-                throw GroupConfigs.invalid("redrive at most " + DEAD_LETTERS_MAX + " at a time");
+                throw Refusal.invalid("redrive at most " + DEAD_LETTERS_MAX + " at a time");
             }
             request.getDeadLettersList().forEach(letter -> state.group(group.getTopic(), letter.getPartition()));
             return ByPartition.ask(

@@ -109,7 +109,7 @@ final class Groups {
                         "create topic '" + topic + "' first: it does not exist");
             }
             if (reply.getResult() == MetadataResult.METADATA_RESULT_INVALID) {
-                throw GroupConfigs.invalid(reply.getMessage());
+                throw Refusal.invalid(reply.getMessage());
             }
             if (reply.getResult() == MetadataResult.METADATA_RESULT_GROUP_NOT_FOUND) {
                 throw notFound(topic, name);

@@ -225,13 +225,10 @@ final class LocalQueues {
     }
 
     private static long target(PartitionReplica replica, Start to) {
-        long offset = switch (to.getAtCase()) {
-            case OFFSET -> to.getOffset();
-            case TIME -> replica.offsetAt(Headers.millis(to.getTime()));
-            case LATEST -> replica.highWatermark();
-            case EARLIEST -> replica.startOffset();
-            default -> throw GroupConfigs.invalid("say where to go");
-        };
+        if (to.getAtCase() == Start.AtCase.AT_NOT_SET) {
+            throw Refusal.invalid("say where to go");
+        }
+        long offset = replica.offsetOf(to);
         if (offset < replica.startOffset() || offset > replica.highWatermark()) {
             throw Refusal.of(
                     ErrorReason.ERROR_REASON_OFFSET_OUT_OF_RANGE,

@@ -8,6 +8,7 @@ import io.holdfast.internal.v1.AcquireRequest;
 import io.holdfast.internal.v1.GroupRow;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.node.service.Bounds;
 import io.holdfast.node.service.Errors;
 import io.holdfast.node.service.Forwarder;
 import io.holdfast.node.service.Headers;
@@ -128,19 +129,19 @@ public final class QueueGrpc extends QueueServiceGrpc.QueueServiceImplBase {
 
     static void check(PollRequest request) {
         if (request.getMember().isEmpty() || request.getMember().length() > MEMBER_CHARACTERS_MAX) {
-            throw GroupConfigs.invalid("name the member with 1 to " + MEMBER_CHARACTERS_MAX + " characters");
+            throw Refusal.invalid("name the member with 1 to " + MEMBER_CHARACTERS_MAX + " characters");
         }
         if (request.getMaxRecords() < 0 || request.getMaxRecords() > RECORDS_MAX) {
-            throw GroupConfigs.invalid("ask for at most " + RECORDS_MAX + " records");
+            throw Refusal.invalid("ask for at most " + RECORDS_MAX + " records");
         }
         if (request.getMaxBytes() < 0) {
-            throw GroupConfigs.invalid("ask for fewer bytes");
+            throw Refusal.invalid("ask for fewer bytes");
         }
         if (request.hasWait()) {
-            GroupConfigs.checked("wait", request.getWait(), 0, WAIT_MS_MAX);
+            Bounds.millis("wait", request.getWait(), 0, WAIT_MS_MAX);
         }
         if (request.hasLease()) {
-            GroupConfigs.checked("lease", request.getLease(), GroupConfigs.LEASE_MS_MIN, GroupConfigs.LEASE_MS_MAX);
+            Bounds.millis("lease", request.getLease(), GroupConfigs.LEASE_MS_MIN, GroupConfigs.LEASE_MS_MAX);
         }
         GroupConfigs.checkName(request.getTopic(), request.getGroup());
     }
@@ -153,7 +154,7 @@ public final class QueueGrpc extends QueueServiceGrpc.QueueServiceImplBase {
     /** Checks and writes settlements; bad ones are told so one by one. */
     CompletableFuture<SettleResponse> settle(GroupRow group, SettleRequest request) {
         if (request.getSettlementsCount() > SETTLEMENTS_MAX) {
-            throw GroupConfigs.invalid("settle at most " + SETTLEMENTS_MAX + " records at a time");
+            throw Refusal.invalid("settle at most " + SETTLEMENTS_MAX + " records at a time");
         }
         request.getSettlementsList().forEach(QueueGrpc::check);
         return router.settle(group, request.getSettlementsList())
@@ -165,16 +166,16 @@ public final class QueueGrpc extends QueueServiceGrpc.QueueServiceImplBase {
 
     private static void check(Settlement settlement) {
         if (settlement.getOutcome() == Outcome.UNRECOGNIZED || settlement.getOutcome() == Outcome.OUTCOME_UNSPECIFIED) {
-            throw GroupConfigs.invalid("say what became of offset " + Long.toUnsignedString(settlement.getOffset())
+            throw Refusal.invalid("say what became of offset " + Long.toUnsignedString(settlement.getOffset())
                     + ": accept, release, retry, reject or extend");
         }
         if (settlement.getOffset() < 0 || settlement.getOffset() == Long.MAX_VALUE) {
-            throw GroupConfigs.invalid(
+            throw Refusal.invalid(
                     "settle what was delivered: there is no offset " + Long.toUnsignedString(settlement.getOffset()));
         }
         if (settlement.hasDelay()) {
             boolean extend = settlement.getOutcome() == Outcome.OUTCOME_EXTEND;
-            GroupConfigs.checked(
+            Bounds.millis(
                     "delay",
                     settlement.getDelay(),
                     extend ? GroupConfigs.LEASE_MS_MIN : 0,

@@ -75,7 +75,7 @@ final class ReceiveCall implements StreamObserver<ReceiveRequest> {
                     to.request(1);
                 }
                 case SETTLE -> settle(request.getSettle());
-                default -> throw GroupConfigs.invalid("send open, credit or settlements");
+                default -> throw Refusal.invalid("send open, credit or settlements");
             }
         } catch (Refusal e) {
             fail(e);
@@ -86,7 +86,7 @@ final class ReceiveCall implements StreamObserver<ReceiveRequest> {
         QueueGrpc.check(request);
         synchronized (this) {
             if (open != null) {
-                throw GroupConfigs.invalid("open a stream once: use another one for another group");
+                throw Refusal.invalid("open a stream once: use another one for another group");
             }
             open = request;
         }
@@ -164,7 +164,7 @@ final class ReceiveCall implements StreamObserver<ReceiveRequest> {
             of = group;
         }
         if (of == null) {
-            throw GroupConfigs.invalid("open the stream before you settle");
+            throw Refusal.invalid("open the stream before you settle");
         }
         CompletableFuture<SettleResponse> answer;
         try {

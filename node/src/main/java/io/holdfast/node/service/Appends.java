@@ -51,8 +51,7 @@ public final class Appends {
     CompletableFuture<AppendResult> append(
             GroupId group, ByteBuffer bytes, @Nullable Sequence sequence, @Nullable Long expectedOffset) {
         if (sequence != null && sequence.getProducerId() >= ProducerIdSpace.DEAD_LETTERS_FROM) {
-            return CompletableFuture.failedFuture(Refusal.of(
-                    ErrorReason.ERROR_REASON_INVALID_REQUEST,
+            return CompletableFuture.failedFuture(Refusal.invalid(
                     "open a producer: ids from " + ProducerIdSpace.DEAD_LETTERS_FROM + " on are not handed out"));
         }
         return appendOwn(group, bytes, sequence, expectedOffset);
@@ -147,12 +146,10 @@ public final class Appends {
                 || sequence.getFirstSequence() < 0
                 || sequence.getProducerId() < 0
                 || sequence.getEpoch() == EPOCH_MAX) {
-            throw Refusal.of(
-                    ErrorReason.ERROR_REASON_INVALID_REQUEST,
-                    "make the producer fields of batch and request agree: producer " + batch.producerId()
-                            + ", sequence "
-                            + batch.baseSequence() + " in the batch, " + sequence.getProducerId() + ", "
-                            + sequence.getFirstSequence() + " in the request");
+            throw Refusal.invalid("make the producer fields of batch and request agree: producer " + batch.producerId()
+                    + ", sequence "
+                    + batch.baseSequence() + " in the batch, " + sequence.getProducerId() + ", "
+                    + sequence.getFirstSequence() + " in the request");
         }
         return new BatchAppend.Sequence(sequence.getProducerId(), sequence.getEpoch(), sequence.getFirstSequence());
     }

@@ -8,7 +8,6 @@ import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.SeenPartition;
 import io.holdfast.internal.v1.SessionToken;
 import io.holdfast.node.cluster.ClusterState;
-import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.ResponseHeader;
 
 /** Response headers and the session tokens in them. */
@@ -63,9 +62,7 @@ public final class Headers {
         try {
             return SessionToken.parseFrom(token);
         } catch (InvalidProtocolBufferException e) {
-            throw Refusal.of(
-                    ErrorReason.ERROR_REASON_INVALID_REQUEST,
-                    "give back a session token as it came: this one is not one of ours");
+            throw Refusal.invalid("give back a session token as it came: this one is not one of ours");
         }
     }
 

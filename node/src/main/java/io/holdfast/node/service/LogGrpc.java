@@ -217,7 +217,7 @@ public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
     public void publish(PublishRequest request, StreamObserver<PublishResponse> to) {
         Replies.send(to, executor, () -> {
             if (request.getRecordsCount() == 0) {
-                throw Refusal.of(ErrorReason.ERROR_REASON_INVALID_REQUEST, "send at least one record");
+                throw Refusal.invalid("send at least one record");
             }
             SystemTopics.refuse(request.getTopic());
             TopicRow topic = state.topic(request.getTopic());
@@ -225,9 +225,7 @@ public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
                 return publishTo(topic, request.getPartition(), request);
             }
             if (request.hasSequence() || request.hasExpectedOffset()) {
-                throw Refusal.of(
-                        ErrorReason.ERROR_REASON_INVALID_REQUEST,
-                        "name the partition: a sequence or an expected offset is about one partition");
+                throw Refusal.invalid("name the partition: a sequence or an expected offset is about one partition");
             }
             return publishByKey(topic, request);
         });

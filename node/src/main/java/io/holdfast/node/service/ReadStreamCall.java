@@ -7,7 +7,6 @@ import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.v1.Credit;
-import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.ReadRequest;
 import io.holdfast.v1.ReadResponse;
 import io.holdfast.v1.ReadStreamRequest;
@@ -91,7 +90,7 @@ final class ReadStreamCall implements StreamObserver<ReadStreamRequest> {
             switch (request.getRequestCase()) {
                 case OPEN -> open(request.getOpen());
                 case CREDIT -> credit(request.getCredit());
-                default -> throw Refusal.of(ErrorReason.ERROR_REASON_INVALID_REQUEST, "send open or credit");
+                default -> throw Refusal.invalid("send open or credit");
             }
         } catch (Refusal e) {
             fail(e);
@@ -100,8 +99,7 @@ final class ReadStreamCall implements StreamObserver<ReadStreamRequest> {
 
     private void open(ReadRequest request) {
         if (open != null || opening) {
-            throw Refusal.of(
-                    ErrorReason.ERROR_REASON_INVALID_REQUEST, "open a stream once: use another one for another read");
+            throw Refusal.invalid("open a stream once: use another one for another read");
         }
         opening = true;
         GroupId group = state.group(

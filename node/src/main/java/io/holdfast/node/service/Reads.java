@@ -169,20 +169,13 @@ final class Reads {
 
     /** Where a read starts, as an offset. */
     long startOffset(PartitionReplica replica, Start start) {
-        return switch (start.getAtCase()) {
-            case OFFSET -> {
-                if (start.getOffset() < 0) {
-                    throw Refusal.of(
-                            ErrorReason.ERROR_REASON_OFFSET_OUT_OF_RANGE,
-                            "start between " + replica.startOffset() + " and " + replica.highWatermark() + ": offset "
-                                    + Long.toUnsignedString(start.getOffset()) + " is not in the log");
-                }
-                yield start.getOffset();
-            }
-            case TIME -> replica.offsetAt(Headers.millis(start.getTime()));
-            case LATEST -> replica.highWatermark();
-            default -> replica.startOffset();
-        };
+        if (start.hasOffset() && start.getOffset() < 0) {
+            throw Refusal.of(
+                    ErrorReason.ERROR_REASON_OFFSET_OUT_OF_RANGE,
+                    "start between " + replica.startOffset() + " and " + replica.highWatermark() + ": offset "
+                            + Long.toUnsignedString(start.getOffset()) + " is not in the log");
+        }
+        return replica.offsetOf(start);
     }
 
     /** One unary read: freshness, position, maybe a wait, then whatever is there. */

@@ -49,10 +49,8 @@ public final class Records {
 
     private static String priority(Record record) {
         if (record.getPriority() < 0 || record.getPriority() > PRIORITY_MAX) {
-            throw Refusal.of(
-                    ErrorReason.ERROR_REASON_INVALID_REQUEST,
-                    "choose a priority from 0 to " + PRIORITY_MAX + ", not "
-                            + Integer.toUnsignedString(record.getPriority()));
+            throw Refusal.invalid("choose a priority from 0 to " + PRIORITY_MAX + ", not "
+                    + Integer.toUnsignedString(record.getPriority()));
         }
         return Integer.toString(record.getPriority());
     }
@@ -60,9 +58,7 @@ public final class Records {
     private static String ttl(Record record) {
         long seconds = record.getTtl().getSeconds();
         if (seconds < 0 || seconds > TTL_SECONDS_MAX || record.getTtl().getNanos() < 0) {
-            throw Refusal.of(
-                    ErrorReason.ERROR_REASON_INVALID_REQUEST,
-                    "let a record live between 0 s and 100 years, or for ever");
+            throw Refusal.invalid("let a record live between 0 s and 100 years, or for ever");
         }
         return Long.toString(seconds * 1000 + record.getTtl().getNanos() / 1_000_000);
     }

@@ -145,7 +145,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
                     "choose another name, or use the topic: '" + name + "' exists");
         }
         if (reply.getResult() == MetadataResult.METADATA_RESULT_INVALID) {
-            throw Refusal.of(ErrorReason.ERROR_REASON_INVALID_REQUEST, reply.getMessage());
+            throw Refusal.invalid(reply.getMessage());
         }
         if (reply.getResult() == MetadataResult.METADATA_RESULT_TOPIC_NOT_FOUND) {
             throw Refusal.of(
@@ -196,9 +196,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
             boolean same = (config.getPartitions() == 0 || config.getPartitions() == topic.getAssignmentsCount())
                     && (config.getReplicas() == 0 || config.getReplicas() == topic.getReplicas());
             if (!same) {
-                throw Refusal.of(
-                        ErrorReason.ERROR_REASON_INVALID_REQUEST,
-                        "leave partitions and replicas as they are: they cannot be changed yet");
+                throw Refusal.invalid("leave partitions and replicas as they are: they cannot be changed yet");
             }
             Duration left = Forwarder.left();
             MetadataCommand command = MetadataCommand.newBuilder()

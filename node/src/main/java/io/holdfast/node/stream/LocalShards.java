@@ -12,9 +12,7 @@ import io.holdfast.internal.v1.MeasureLagResponse;
 import io.holdfast.internal.v1.SeekInShardRequest;
 import io.holdfast.internal.v1.SeekInShardResponse;
 import io.holdfast.node.cluster.ClusterState;
-import io.holdfast.node.service.Headers;
 import io.holdfast.storage.log.LogSlice;
-import io.holdfast.v1.Start;
 import io.holdfast.v1.WriteOutcome;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -76,7 +74,7 @@ final class LocalShards {
         long nowMs = System.currentTimeMillis();
         long start = replica.startOffset();
         long end = replica.highWatermark();
-        long offset = Math.max(start, Math.min(end, offset(replica, request.getPosition())));
+        long offset = Math.max(start, Math.min(end, replica.offsetOf(request.getPosition())));
         MeasureLagResponse.Builder measured = MeasureLagResponse.newBuilder()
                 .setLogStartOffset(start)
                 .setEnd(end)
@@ -90,14 +88,5 @@ final class LocalShards {
         long minuteAgo = replica.offsetAt(nowMs - TimeUnit.SECONDS.toMillis(RATE_SECONDS));
         measured.setProducedPerSecond(Math.max(0, end - minuteAgo) / (double) RATE_SECONDS);
         return CompletableFuture.completedFuture(measured.build());
-    }
-
-    private static long offset(PartitionReplica replica, Start position) {
-        return switch (position.getAtCase()) {
-            case OFFSET -> Math.max(0, position.getOffset());
-            case TIME -> replica.offsetAt(Headers.millis(position.getTime()));
-            case LATEST -> replica.highWatermark();
-            default -> replica.startOffset();
-        };
     }
 }

@@ -3,7 +3,8 @@ package io.holdfast.node.stream;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.consensus.raft.GroupId;
-import io.holdfast.internal.v1.MetadataCommand;
+import io.holdfast.consensus.stream.StreamViews;
+import io.holdfast.internal.v1.CreateTopicCommand;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.cluster.MetadataClient;
@@ -11,9 +12,7 @@ import io.holdfast.node.cluster.SystemTopics;
 import io.holdfast.node.cluster.TopicPlan;
 import io.holdfast.node.service.Forwarder;
 import io.holdfast.record.KeyHash;
-import io.holdfast.v1.ErrorReason;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -34,9 +33,7 @@ final class Shards {
     GroupId of(String streamGroup) {
         TopicRow topic = state.image().topic(SystemTopics.STREAM_GROUPS);
         if (topic == null) {
-            throw Refusal.of(
-                    ErrorReason.ERROR_REASON_GROUP_NOT_FOUND,
-                    "create stream group '" + streamGroup + "' first, or join it: it does not exist");
+            throw StreamViews.notFound(streamGroup);
         }
         return of(topic, streamGroup);
     }
@@ -51,23 +48,12 @@ final class Shards {
         TopicRow topic = state.image().topic(SystemTopics.STREAM_GROUPS);
         return topic != null
                 ? CompletableFuture.completedFuture(of(topic, streamGroup))
-                : create(Forwarder.left()).thenApply(created -> of(created, streamGroup));
+                : metadata.getOrCreateTopic(SystemTopics.STREAM_GROUPS, this::plan, Forwarder.left())
+                        .thenApply(created -> of(created, streamGroup));
     }
 
-    private CompletableFuture<TopicRow> create(Duration left) {
-        return metadata.current(left).thenCompose(image -> {
-            TopicRow meanwhile = image.topic(SystemTopics.STREAM_GROUPS);
-            if (meanwhile != null) {
-                return CompletableFuture.completedFuture(meanwhile);
-            }
-            MetadataCommand command = MetadataCommand.newBuilder()
-                    .setCreateTopic(
-                            TopicPlan.plan(image, metadata.voters(), SystemTopics.STREAM_GROUPS, SHARDS, 0, SHARDS))
-                    .build();
-            return metadata.submit(command, left)
-                    .thenCompose(reply ->
-                            metadata.appliedEverywhere(reply.getIndex()).thenApply(ok -> reply.getTopic()));
-        });
+    private CreateTopicCommand plan(MetadataImage image) {
+        return TopicPlan.plan(image, metadata.voters(), SystemTopics.STREAM_GROUPS, SHARDS, 0, SHARDS);
     }
 
     /** All there are. */

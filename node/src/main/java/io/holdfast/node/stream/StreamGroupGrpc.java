@@ -233,14 +233,14 @@ final class StreamGroupGrpc extends StreamGroupServiceGrpc.StreamGroupServiceImp
 
     @Override
     public void seekStreamGroup(SeekStreamGroupRequest request, StreamObserver<SeekStreamGroupResponse> to) {
-        Replies.send(
-                to,
-                executor,
-                () -> seek.run(request)
-                        .thenApply(sought -> SeekStreamGroupResponse.newBuilder()
-                                .setHeader(headers.header())
-                                .addAllPartitions(sought)
-                                .build()));
+        Replies.send(to, executor, () -> {
+            StreamRequests.check(request);
+            return seek.run(request)
+                    .thenApply(sought -> SeekStreamGroupResponse.newBuilder()
+                            .setHeader(headers.header())
+                            .addAllPartitions(sought)
+                            .build());
+        });
     }
 
     @Override

@@ -1,11 +1,12 @@
 package io.holdfast.node.stream;
 
-import com.google.protobuf.Duration;
 import com.google.protobuf.util.Durations;
 import io.holdfast.consensus.Refusal;
+import io.holdfast.node.service.Bounds;
 import io.holdfast.v1.CommitOffsetsRequest;
-import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.HeartbeatRequest;
+import io.holdfast.v1.SeekStreamGroupRequest;
+import io.holdfast.v1.SeekTarget;
 import io.holdfast.v1.Start;
 import io.holdfast.v1.StreamConfig;
 import java.util.regex.Pattern;
@@ -25,7 +26,8 @@ final class StreamRequests {
 
     static void checkGroup(String name) {
         if (!GROUP.matcher(name).matches()) {
-            throw invalid("name the stream group with 1 to 100 of a-z A-Z 0-9 . _ - : '" + name + "' does not do");
+            throw Refusal.invalid(
+                    "name the stream group with 1 to 100 of a-z A-Z 0-9 . _ - : '" + name + "' does not do");
         }
     }
 
@@ -33,26 +35,26 @@ final class StreamRequests {
         checkGroup(request.getGroup());
         checkMember(request.getMemberId());
         if (request.getTopicsCount() < 1 || request.getTopicsCount() > TOPICS_MAX) {
-            throw invalid("subscribe to 1 to " + TOPICS_MAX + " topics or prefixes");
+            throw Refusal.invalid("subscribe to 1 to " + TOPICS_MAX + " topics or prefixes");
         }
         for (String topic : request.getTopicsList()) {
             if (topic.isEmpty() || !TOPIC.matcher(topic).matches()) {
-                throw invalid(
+                throw Refusal.invalid(
                         "subscribe to topics by name, or by prefix with a * at the end: '" + topic + "' is neither");
             }
         }
         if (request.getInstanceId().length() > NAME_LENGTH_MAX
                 || request.getRack().length() > NAME_LENGTH_MAX) {
-            throw invalid("choose an instance id and a rack of at most " + NAME_LENGTH_MAX + " characters");
+            throw Refusal.invalid("choose an instance id and a rack of at most " + NAME_LENGTH_MAX + " characters");
         }
         if (request.getOwnedCount() > PARTITIONS_MAX) {
-            throw invalid("own at most " + PARTITIONS_MAX + " partitions");
+            throw Refusal.invalid("own at most " + PARTITIONS_MAX + " partitions");
         }
     }
 
     static void checkMember(String id) {
         if (id.isEmpty() || id.length() > NAME_LENGTH_MAX) {
-            throw invalid("choose a member id of 1 to " + NAME_LENGTH_MAX + " characters, at random");
+            throw Refusal.invalid("choose a member id of 1 to " + NAME_LENGTH_MAX + " characters, at random");
         }
     }
 
@@ -60,22 +62,31 @@ final class StreamRequests {
         checkGroup(request.getGroup());
         checkMember(request.getMemberId());
         if (request.getOffsetsCount() > PARTITIONS_MAX) {
-            throw invalid("commit at most " + PARTITIONS_MAX + " offsets at once");
+            throw Refusal.invalid("commit at most " + PARTITIONS_MAX + " offsets at once");
         }
         if (request.getOffsetsList().stream().anyMatch(commit -> commit.getOffset() < 0)) {
-            throw invalid("commit offsets of records");
+            throw Refusal.invalid("commit offsets of records");
+        }
+    }
+
+    static void check(SeekStreamGroupRequest request) {
+        for (SeekTarget target : request.getTargetsList()) {
+            if (target.getTo().getAtCase() == Start.AtCase.AT_NOT_SET) {
+                throw Refusal.invalid("say where to go: an offset, a time, earliest or latest");
+            }
         }
     }
 
     static long waitMs(HeartbeatRequest request) {
-        return checked("wait", request.getWait(), 0, WAIT_MS_MAX);
+        return Bounds.millis("wait", request.getWait(), 0, WAIT_MS_MAX);
     }
 
     /** Checks a configuration and fills in the defaults. */
     static StreamConfig complete(StreamConfig config) {
         if (config.getStart().hasOffset()) {
-            throw invalid("start a stream group at earliest, latest or a time: an offset is about one partition,"
-                    + " seek to it");
+            throw Refusal.invalid(
+                    "start a stream group at earliest, latest or a time: an offset is about one partition,"
+                            + " seek to it");
         }
         StreamConfig.Builder full = config.toBuilder();
         if (config.getStart().getAtCase() == Start.AtCase.AT_NOT_SET) {
@@ -83,24 +94,12 @@ final class StreamRequests {
         }
         full.setSessionTimeout(Durations.fromMillis(
                 config.hasSessionTimeout()
-                        ? checked("session_timeout", config.getSessionTimeout(), 1_000, 600_000)
+                        ? Bounds.millis("session_timeout", config.getSessionTimeout(), 1_000, 600_000)
                         : SESSION_MS_DEFAULT));
         full.setRebalanceTimeout(Durations.fromMillis(
                 config.hasRebalanceTimeout()
-                        ? checked("rebalance_timeout", config.getRebalanceTimeout(), 1_000, 3_600_000)
+                        ? Bounds.millis("rebalance_timeout", config.getRebalanceTimeout(), 1_000, 3_600_000)
                         : REBALANCE_MS_DEFAULT));
         return full.build();
-    }
-
-    private static long checked(String what, Duration given, long minMs, long maxMs) {
-        long ms = Durations.isValid(given) ? Durations.toMillis(given) : -1;
-        if (ms < minMs || ms > maxMs) {
-            throw invalid("choose " + what + " between " + minMs + " ms and " + maxMs + " ms");
-        }
-        return ms;
-    }
-
-    static Refusal invalid(String message) {
-        return Refusal.of(ErrorReason.ERROR_REASON_INVALID_REQUEST, message);
     }
 }
