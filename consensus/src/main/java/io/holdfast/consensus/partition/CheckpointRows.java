@@ -1,6 +1,7 @@
 package io.holdfast.consensus.partition;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.MessageLite;
 import io.holdfast.consensus.queue.QueueTable;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.stream.StreamGroupTable;
@@ -37,7 +38,14 @@ final class CheckpointRows {
         return row == null ? null : PartitionCheckpoint.parseFrom(row);
     }
 
-    List<ProducerEntry> producers() throws IOException {
+    /** Everything; null if there is no checkpoint. */
+    @Nullable
+    PartitionRows all() throws IOException {
+        PartitionCheckpoint checkpoint = checkpoint();
+        return checkpoint == null ? null : new PartitionRows(checkpoint, producers(), queues(), streamGroups());
+    }
+
+    private List<ProducerEntry> producers() throws IOException {
         return rows(
                 Table.PRODUCERS,
                 (key, value) -> ProducerEntry.newBuilder()
@@ -50,7 +58,7 @@ final class CheckpointRows {
         return rows(Table.QUEUES, (key, value) -> QueueRow.parseFrom(value));
     }
 
-    List<StreamGroupRow> streamGroups() throws IOException {
+    private List<StreamGroupRow> streamGroups() throws IOException {
         return rows(Table.STREAM_GROUPS, (key, value) -> StreamGroupRow.parseFrom(value));
     }
 
@@ -85,70 +93,44 @@ final class CheckpointRows {
             PartitionCheckpoint checkpoint, ProducerTable producers, QueueTable queues, StreamGroupTable streamGroups)
             throws IOException {
         Update update = new Update().put(Table.CHECKPOINTS, group.bytes(), checkpoint.toByteArray());
-        for (long id : producers.dirty()) {
-            ProducerRow row = producers.row(id);
-            if (row == null) {
-                update.delete(Table.PRODUCERS, rowKey(id));
-            } else {
-                update.put(Table.PRODUCERS, rowKey(id), row.toByteArray());
-            }
-        }
-        for (long id : queues.dirty()) {
-            QueueRow row = queues.row(id);
-            if (row == null) {
-                update.delete(Table.QUEUES, rowKey(id));
-            } else {
-                update.put(Table.QUEUES, rowKey(id), row.toByteArray());
-            }
-        }
-        for (String name : streamGroups.dirty()) {
-            StreamGroupRow row = streamGroups.row(name);
-            if (row == null) {
-                update.delete(Table.STREAM_GROUPS, rowKey(name));
-            } else {
-                update.put(Table.STREAM_GROUPS, rowKey(name), row.toByteArray());
-            }
-        }
+        producers.dirty().forEach(id -> put(update, Table.PRODUCERS, rowKey(id), producers.row(id)));
+        queues.dirty().forEach(id -> put(update, Table.QUEUES, rowKey(id), queues.row(id)));
+        streamGroups.dirty().forEach(name -> put(update, Table.STREAM_GROUPS, rowKey(name), streamGroups.row(name)));
         tables.write(update);
         producers.stored();
         queues.stored();
         streamGroups.stored();
     }
 
+    private static void put(Update update, Table table, byte[] key, @Nullable MessageLite row) {
+        if (row == null) {
+            update.delete(table, key);
+        } else {
+            update.put(table, key, row.toByteArray());
+        }
+    }
+
     /** Replaces everything by a copied checkpoint. */
-    void replace(
-            PartitionCheckpoint checkpoint,
-            List<ProducerEntry> producers,
-            List<QueueRow> queues,
-            List<StreamGroupRow> streamGroups)
-            throws IOException {
-        Update update = new Update()
-                .put(Table.CHECKPOINTS, group.bytes(), checkpoint.toByteArray())
+    void replace(PartitionRows rows) throws IOException {
+        Update update = nothing(group)
+                .put(Table.CHECKPOINTS, group.bytes(), rows.checkpoint().toByteArray());
+        rows.producers().forEach(entry -> put(update, Table.PRODUCERS, rowKey(entry.getProducerId()), entry.getRow()));
+        rows.queues().forEach(row -> put(update, Table.QUEUES, rowKey(row.getGroupId()), row));
+        rows.streamGroups().forEach(row -> put(update, Table.STREAM_GROUPS, rowKey(row.getName()), row));
+        tables.write(update);
+    }
+
+    private static Update nothing(GroupId group) {
+        return new Update()
+                .delete(Table.CHECKPOINTS, group.bytes())
                 .deletePrefix(Table.PRODUCERS, group.bytes())
                 .deletePrefix(Table.QUEUES, group.bytes())
                 .deletePrefix(Table.STREAM_GROUPS, group.bytes());
-        for (ProducerEntry entry : producers) {
-            update.put(
-                    Table.PRODUCERS,
-                    rowKey(entry.getProducerId()),
-                    entry.getRow().toByteArray());
-        }
-        for (QueueRow row : queues) {
-            update.put(Table.QUEUES, rowKey(row.getGroupId()), row.toByteArray());
-        }
-        for (StreamGroupRow row : streamGroups) {
-            update.put(Table.STREAM_GROUPS, rowKey(row.getName()), row.toByteArray());
-        }
-        tables.write(update);
     }
 
     /** Removes all rows of a group that is no longer here. */
     static void delete(StateTables tables, GroupId group) throws IOException {
-        tables.write(new Update()
-                .delete(Table.CHECKPOINTS, group.bytes())
-                .deletePrefix(Table.PRODUCERS, group.bytes())
-                .deletePrefix(Table.QUEUES, group.bytes())
-                .deletePrefix(Table.STREAM_GROUPS, group.bytes()));
+        tables.write(nothing(group));
     }
 
     private byte[] rowKey(long id) {

@@ -45,17 +45,11 @@ final class CheckpointTransfers {
     }
 
     /** Opens all files at once, so that a trim may delete their names. */
-    Outgoing open(
-            PartitionCheckpoint checkpoint,
-            List<ProducerEntry> producers,
-            List<QueueRow> queues,
-            List<StreamGroupRow> streamGroups,
-            PartitionLog log)
-            throws IOException {
-        Outgoing outgoing = new Outgoing(checkpoint, producers, queues, streamGroups);
+    Outgoing open(PartitionRows rows, PartitionLog log) throws IOException {
+        Outgoing outgoing = new Outgoing(rows);
         running.incrementAndGet();
         try {
-            for (SegmentFiles.Part part : SegmentFiles.of(log.directory(), CheckpointRows.toLog(checkpoint))) {
+            for (SegmentFiles.Part part : SegmentFiles.of(log.directory(), CheckpointRows.toLog(rows.checkpoint()))) {
                 outgoing.files.add(new OpenFile(
                         part.file().getFileName().toString(),
                         FileChannel.open(part.file(), StandardOpenOption.READ),
@@ -72,40 +66,30 @@ final class CheckpointTransfers {
 
     /** A checkpoint being sent. */
     final class Outgoing implements Closeable {
-        private final PartitionCheckpoint checkpoint;
-        private final List<ProducerEntry> producers;
-        private final List<QueueRow> queues;
-        private final List<StreamGroupRow> streamGroups;
+        private final PartitionRows rows;
         private final List<OpenFile> files = new ArrayList<>();
 
-        private Outgoing(
-                PartitionCheckpoint checkpoint,
-                List<ProducerEntry> producers,
-                List<QueueRow> queues,
-                List<StreamGroupRow> streamGroups) {
-            this.checkpoint = checkpoint;
-            this.producers = producers;
-            this.queues = queues;
-            this.streamGroups = streamGroups;
+        private Outgoing(PartitionRows rows) {
+            this.rows = rows;
         }
 
         void send(Consumer<FetchCheckpointResponse> to) throws IOException {
             to.accept(FetchCheckpointResponse.newBuilder()
-                    .setStart(CheckpointStart.newBuilder().setPartition(checkpoint))
+                    .setStart(CheckpointStart.newBuilder().setPartition(rows.checkpoint()))
                     .build());
             for (OpenFile file : files) {
                 sendFile(file, to);
             }
-            for (QueueRow queue : queues) {
+            for (QueueRow queue : rows.queues()) {
                 to.accept(FetchCheckpointResponse.newBuilder().setQueue(queue).build());
             }
-            for (StreamGroupRow group : streamGroups) {
+            for (StreamGroupRow group : rows.streamGroups()) {
                 to.accept(FetchCheckpointResponse.newBuilder()
                         .setStreamGroup(group)
                         .build());
             }
             to.accept(FetchCheckpointResponse.newBuilder()
-                    .setEnd(CheckpointEnd.newBuilder().addAllProducers(producers))
+                    .setEnd(CheckpointEnd.newBuilder().addAllProducers(rows.producers()))
                     .build());
         }
 
@@ -208,24 +192,12 @@ final class CheckpointTransfers {
             }
         }
 
-        PartitionCheckpoint checkpoint() {
+        PartitionRows rows() {
             PartitionCheckpoint received = checkpoint;
             if (received == null) {
                 throw new IllegalStateException("no checkpoint has been received");
             }
-            return received;
-        }
-
-        List<ProducerEntry> producers() {
-            return producers;
-        }
-
-        List<QueueRow> queues() {
-            return queues;
-        }
-
-        List<StreamGroupRow> streamGroups() {
-            return streamGroups;
+            return new PartitionRows(received, producers, queues, streamGroups);
         }
 
         private void closeFile() throws IOException {

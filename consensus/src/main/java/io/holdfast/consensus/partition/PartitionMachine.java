@@ -18,10 +18,7 @@ import io.holdfast.internal.v1.FetchCheckpointResponse;
 import io.holdfast.internal.v1.PartitionCheckpoint;
 import io.holdfast.internal.v1.PartitionCommand;
 import io.holdfast.internal.v1.PartitionReply;
-import io.holdfast.internal.v1.ProducerEntry;
 import io.holdfast.internal.v1.ProducerRow;
-import io.holdfast.internal.v1.QueueRow;
-import io.holdfast.internal.v1.StreamGroupRow;
 import io.holdfast.storage.log.AcceptedBatch;
 import io.holdfast.storage.log.DurableDirectory;
 import io.holdfast.storage.log.FrameId;
@@ -109,8 +106,8 @@ final class PartitionMachine extends GroupMachine {
 
     @Override
     protected @Nullable TermIndex load() throws IOException {
-        PartitionCheckpoint checkpoint = rows.checkpoint();
-        long appliedIndex = checkpoint == null ? -1 : checkpoint.getAppliedIndex();
+        PartitionRows stored = rows.all();
+        long appliedIndex = stored == null ? -1 : stored.checkpoint().getAppliedIndex();
         List<FrameId> required = new ArrayList<>();
         List<IOException> damaged = new ArrayList<>();
         RaftLogFiles.forEachAfter(paths.raft(), appliedIndex, entry -> {
@@ -125,33 +122,25 @@ final class PartitionMachine extends GroupMachine {
         if (!damaged.isEmpty()) {
             throw damaged.get(0);
         }
-        if (checkpoint == null) {
+        if (stored == null) {
             log = open(PartitionPaths.FIRST_LOG_FOLDER, LogCheckpoint.EMPTY, required);
             return null;
         }
-        restore(
-                checkpoint,
-                rows.producers(),
-                rows.queues(),
-                rows.streamGroups(),
-                open(checkpoint.getLogFolder(), CheckpointRows.toLog(checkpoint), required));
+        PartitionCheckpoint checkpoint = stored.checkpoint();
+        restore(stored, open(checkpoint.getLogFolder(), CheckpointRows.toLog(checkpoint), required));
         paths.deleteAllBut(logFolder);
         return TermIndex.valueOf(checkpoint.getAppliedTerm(), checkpoint.getAppliedIndex());
     }
 
-    private void restore(
-            PartitionCheckpoint checkpoint,
-            List<ProducerEntry> producerRows,
-            List<QueueRow> queueRows,
-            List<StreamGroupRow> streamGroupRows,
-            PartitionLog opened) {
+    private void restore(PartitionRows stored, PartitionLog opened) {
+        PartitionCheckpoint checkpoint = stored.checkpoint();
         logFolder = checkpoint.getLogFolder();
         nowMs = checkpoint.getNowMs();
         log = opened;
         producers.clear();
-        producerRows.forEach(entry -> producers.put(entry.getProducerId(), entry.getRow()));
-        queues.load(checkpoint.getQueueClockMs(), queueRows);
-        streamGroups.load(streamGroupRows);
+        stored.producers().forEach(entry -> producers.put(entry.getProducerId(), entry.getRow()));
+        queues.load(checkpoint.getQueueClockMs(), stored.queues());
+        streamGroups.load(stored.streamGroups());
         highWatermark.set(opened.nextOffset());
     }
 
@@ -390,11 +379,11 @@ final class PartitionMachine extends GroupMachine {
         CheckpointTransfers.Outgoing outgoing;
         synchronized (stateLock()) {
             ensureCheckpoint(minIndex); // a young group may have none yet
-            PartitionCheckpoint checkpoint = rows.checkpoint();
-            if (checkpoint == null) {
+            PartitionRows stored = rows.all();
+            if (stored == null) {
                 throw new IOException(groupId() + " has lost its checkpoint");
             }
-            outgoing = transfers.open(checkpoint, rows.producers(), rows.queues(), rows.streamGroups(), log());
+            outgoing = transfers.open(stored, log());
         }
         try (outgoing) {
             outgoing.send(part);
@@ -418,11 +407,11 @@ final class PartitionMachine extends GroupMachine {
      */
     @Override
     protected TermIndex adopt(Object fetched) throws IOException {
-        CheckpointTransfers.Incoming incoming = (CheckpointTransfers.Incoming) fetched;
-        long index = incoming.checkpoint().getAppliedIndex();
+        PartitionRows received = ((CheckpointTransfers.Incoming) fetched).rows();
+        long index = received.checkpoint().getAppliedIndex();
         String folder = PartitionPaths.logFolder(index);
-        PartitionCheckpoint checkpoint =
-                incoming.checkpoint().toBuilder().setLogFolder(folder).build();
+        PartitionRows adopted = received.withLogFolder(folder);
+        PartitionCheckpoint checkpoint = adopted.checkpoint();
         replacing.writeLock().lock();
         try {
             PartitionLog old = log();
@@ -431,8 +420,8 @@ final class PartitionMachine extends GroupMachine {
             DurableDirectory.force(paths.root());
             PartitionLog fresh = open(folder, CheckpointRows.toLog(checkpoint), List.of());
             moveFrames(old, fresh, index);
-            rows.replace(checkpoint, incoming.producers(), incoming.queues(), incoming.streamGroups());
-            restore(checkpoint, incoming.producers(), incoming.queues(), incoming.streamGroups(), fresh);
+            rows.replace(adopted);
+            restore(adopted, fresh);
             old.close();
         } finally {
             replacing.writeLock().unlock();

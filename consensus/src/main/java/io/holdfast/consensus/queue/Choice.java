@@ -5,7 +5,6 @@ import com.google.common.hash.Hashing;
 import io.holdfast.internal.v1.OffsetRange;
 import io.holdfast.internal.v1.QueueAcquire;
 import io.holdfast.internal.v1.RunPhase;
-import io.holdfast.v1.QueuePriority;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -45,9 +44,9 @@ final class Choice {
 
     private int nextCandidate;
     private long nextOffset = -1;
-    private final double[] credits;
-    private final Priorities priorities;
-    /** Null until it is needed, and for groups that take records by offset. */
+    /** Null to take records by offset. */
+    private final PriorityOrder.@Nullable Rule rule;
+    /** Null until it is needed. */
     private @Nullable PriorityOrder order;
 
     /** Keys that have a record out, or an earlier one that must come first. */
@@ -62,13 +61,11 @@ final class Choice {
             QueueState state,
             QueuePolicy policy,
             RecordCache.View records,
-            Priorities priorities,
-            double[] credits,
+            PriorityOrder.@Nullable Rule rule,
             List<Run> candidates) {
         this.policy = policy;
         this.records = records;
-        this.priorities = priorities;
-        this.credits = credits;
+        this.rule = rule;
         this.candidates = candidates;
         leasedBy = new HashMap<>(state.runs().leasedBy());
         leased = state.runs().records(RunPhase.RUN_PHASE_LEASED);
@@ -78,21 +75,20 @@ final class Choice {
     /**
      * Looks at a group's state, for so many records at most. Under the lock that guards the state; the rest needs none.
      *
-     * @param credits see {@link PriorityOrder}
+     * @param rule null to take records by offset
      */
     static Choice look(
             QueueState state,
             QueuePolicy policy,
             RecordCache.View records,
-            Priorities priorities,
-            double[] credits,
+            PriorityOrder.@Nullable Rule rule,
             int max,
             long clockMs,
             long endOfLog) {
-        int ahead = policy.isPrioritized() ? LOOK_AHEAD_RECORDS : Math.max(max, EXPIRED_RECORDS);
+        int ahead = rule != null ? LOOK_AHEAD_RECORDS : Math.max(max, EXPIRED_RECORDS);
         List<Run> candidates =
                 policy.isKeyed() ? unsettled(state, clockMs, endOfLog) : ready(state, ahead, clockMs, endOfLog);
-        return new Choice(state, policy, records, priorities, credits, candidates);
+        return new Choice(state, policy, records, rule, candidates);
     }
 
     private static List<Run> ready(QueueState state, int max, long clockMs, long endOfLog) {
@@ -148,13 +144,13 @@ final class Choice {
         }
         long bytes = 0;
         while (chosen.size() < allowed && bytes < bytesMax) {
-            long offset = policy.isPrioritized() ? nextByPriority() : nextByOffset();
+            long offset = rule == null ? nextByOffset() : nextByPriority(rule);
             if (offset < 0) {
                 break;
             }
-            Status status = policy.isPrioritized()
-                    ? Status.UNTOUCHED // or as good as that: only what is ready is a candidate
-                    : candidates.get(nextCandidate).status();
+            Status status = rule == null
+                    ? candidates.get(nextCandidate).status()
+                    : Status.UNTOUCHED; // or as good as that: only what is ready is a candidate
             RecordCache.Found found = records.at(offset);
             if (found != null && status.phase() == RunPhase.RUN_PHASE_READY && TimeToLive.isOver(found, wallMs)) {
                 expired.add(offset);
@@ -181,14 +177,11 @@ final class Choice {
         return -1;
     }
 
-    private long nextByPriority() {
-        PriorityOrder given = order;
-        if (given == null) {
-            boolean weighted = policy.priority() == QueuePriority.QUEUE_PRIORITY_WEIGHTED;
-            given = new PriorityOrder(candidates, priorities, weighted, credits);
-            order = given;
+    private long nextByPriority(PriorityOrder.Rule by) {
+        if (order == null) {
+            order = new PriorityOrder(candidates, by);
         }
-        return given.next();
+        return order.next();
     }
 
     private boolean isFree(Status status, RecordCache.Found found) {

@@ -2,6 +2,7 @@ package io.holdfast.consensus.queue;
 
 import io.holdfast.consensus.Refusal;
 import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.QueuePriority;
 import io.holdfast.v1.Start;
 import java.util.List;
 import java.util.Map;
@@ -47,22 +48,23 @@ final class Dispatcher {
         return Refusal.of(ErrorReason.ERROR_REASON_GROUP_NOT_FOUND, "create the group first: it does not exist");
     }
 
-    /** Looks at what there is for a group; null if it has not begun here. */
+    /** Looks at what there is for a group, in the order that it wants; null if it has not begun here. */
     @Nullable
     Choice look(long groupId, QueuePolicy policy, int max, long nowMs, long endOfLog) {
+        PriorityOrder.Rule rule = policy.isPrioritized()
+                ? new PriorityOrder.Rule(
+                        priorities,
+                        policy.priority() == QueuePriority.QUEUE_PRIORITY_WEIGHTED,
+                        credits.computeIfAbsent(groupId, id -> new double[Priorities.LEVELS]))
+                : null;
+        return look(groupId, policy, rule, max, nowMs, endOfLog);
+    }
+
+    private @Nullable Choice look(
+            long groupId, QueuePolicy policy, PriorityOrder.@Nullable Rule rule, int max, long nowMs, long endOfLog) {
         return partition.ask(table -> {
             QueueState state = table.state(groupId);
-            return state == null
-                    ? null
-                    : Choice.look(
-                            state,
-                            policy,
-                            records,
-                            priorities,
-                            credits.computeIfAbsent(groupId, id -> new double[Priorities.LEVELS]),
-                            max,
-                            nowMs,
-                            endOfLog);
+            return state == null ? null : Choice.look(state, policy, records, rule, max, nowMs, endOfLog);
         });
     }
 
@@ -100,7 +102,7 @@ final class Dispatcher {
         if (!worthALook) {
             return false;
         }
-        Choice choice = look(groupId, policy.withoutPriority(), 1, now, endOfLog);
+        Choice choice = look(groupId, policy, null, 1, now, endOfLog); // any record will do
         return choice == null
                 || (hasTurn(policy, groupId, member)
                         && (!choice.take(member, 1, 1).isEmpty()

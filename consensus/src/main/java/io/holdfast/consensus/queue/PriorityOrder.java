@@ -9,9 +9,14 @@ import java.util.List;
  */
 final class PriorityOrder {
     private final Offsets[] levels = new Offsets[Priorities.LEVELS];
-    private final boolean weighted;
-    /** Smooth weighted round robin: what each level is owed. */
-    private final double[] credits;
+    private final Rule rule;
+
+    /**
+     * How a group wants it.
+     *
+     * @param credits what each level is owed, kept from one order to the next and changed by {@link #next}
+     */
+    record Rule(Lookup priorities, boolean weighted, double[] credits) {}
 
     /** Knows priorities of records, 0 to 9. */
     interface Lookup {
@@ -39,22 +44,18 @@ final class PriorityOrder {
         }
     }
 
-    /**
-     * @param candidates records that could be handed out, by offset
-     * @param credits of the group, kept from one order to the next, one per level; changed by {@link #next}
-     */
-    PriorityOrder(List<Run> candidates, Lookup priorities, boolean weighted, double[] credits) {
-        this.weighted = weighted;
-        this.credits = credits;
+    /** @param candidates records that could be handed out, by offset */
+    PriorityOrder(List<Run> candidates, Rule rule) {
+        this.rule = rule;
         Arrays.setAll(levels, level -> new Offsets());
         for (Run run : candidates) {
-            priorities.forEach(run.from(), run.to(), (offset, priority) -> levels[priority].add(offset));
+            rule.priorities().forEach(run.from(), run.to(), (offset, priority) -> levels[priority].add(offset));
         }
     }
 
     /** The next offset; -1 if there is none left. */
     long next() {
-        int level = weighted ? owed() : highest();
+        int level = rule.weighted() ? owed() : highest();
         return level < 0 ? -1 : levels[level].offsets[levels[level].next++];
     }
 
@@ -67,7 +68,9 @@ final class PriorityOrder {
         return -1;
     }
 
+    /** Smooth weighted round robin. */
     private int owed() {
+        double[] credits = rule.credits();
         int most = -1;
         double total = 0;
         for (int level = levels.length - 1; level >= 0; level--) {

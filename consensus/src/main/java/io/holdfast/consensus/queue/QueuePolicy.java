@@ -56,23 +56,6 @@ public record QueuePolicy(
         return priority == QueuePriority.QUEUE_PRIORITY_STRICT || priority == QueuePriority.QUEUE_PRIORITY_WEIGHTED;
     }
 
-    /** The same, by offset. */
-    QueuePolicy withoutPriority() {
-        return new QueuePolicy(
-                start,
-                createdMs,
-                leaseMs,
-                failuresMax,
-                retryDelayMs,
-                retryDelayMaxMs,
-                inFlightMax,
-                memberInFlightMax,
-                order,
-                QueuePriority.QUEUE_PRIORITY_IGNORED,
-                discardDead,
-                paused);
-    }
-
     boolean isExclusive() {
         return order == QueueOrder.QUEUE_ORDER_EXCLUSIVE;
     }

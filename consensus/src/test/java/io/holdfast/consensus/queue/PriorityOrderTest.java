@@ -20,7 +20,7 @@ class PriorityOrderTest {
                 visitor.visit(offset, priority.applyAsInt(offset));
             }
         };
-        return new PriorityOrder(runs, lookup, weighted, credits);
+        return new PriorityOrder(runs, new PriorityOrder.Rule(lookup, weighted, credits));
     }
 
     private static List<Long> take(PriorityOrder order, int count) {
