@@ -65,6 +65,16 @@ public final class Refusal extends RuntimeException {
         return new Refusal(ErrorReason.ERROR_REASON_NOT_LEADER, outcome, message, Duration.ofMillis(50), facts);
     }
 
+    /** The state that a proposal was for has been replaced by a copied one before its result was known. */
+    public static Refusal replacedMeanwhile() {
+        return new Refusal(
+                ErrorReason.ERROR_REASON_UNAVAILABLE,
+                WriteOutcome.WRITE_OUTCOME_UNKNOWN,
+                "the replica was replaced meanwhile: try again",
+                null,
+                Map.of());
+    }
+
     public ErrorReason reason() {
         return reason;
     }

@@ -1,6 +1,5 @@
 package io.holdfast.consensus.partition;
 
-import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.queue.LeasedRecord;
 import io.holdfast.consensus.queue.QueueLane;
 import io.holdfast.consensus.queue.QueuePartition;
@@ -18,12 +17,11 @@ import java.util.function.Function;
  * A replica's queue groups: what {@link QueueLane} needs of the replica, and what members may ask of one that is at
  * rest. A group that has everything settled does not keep its partition awake, nor does a member that waits.
  */
-public final class ReplicaQueues implements QueuePartition {
-    private final PartitionReplica replica;
+public final class ReplicaQueues extends ReplicaLeadership implements QueuePartition {
     private final QueueLane lane;
 
     ReplicaQueues(PartitionReplica replica, QueueResources resources) {
-        this.replica = replica;
+        super(replica);
         lane = new QueueLane(this, resources);
     }
 
@@ -35,8 +33,8 @@ public final class ReplicaQueues implements QueuePartition {
     /** See {@link QueueLane#acquire}; wakes the group if there may be something to lease. */
     public CompletableFuture<List<LeasedRecord>> acquire(
             long groupId, String member, int recordsMax, long bytesMax, long leaseMs) {
-        CompletableFuture<Boolean> nothing = replica.isAtRest() && isSettledAtRest(groupId)
-                ? replica.barrier().thenApply(ok -> replica.isAtRest() && isSettledAtRest(groupId))
+        CompletableFuture<Boolean> nothing = replica().isAtRest() && isSettledAtRest(groupId)
+                ? replica().barrier().thenApply(ok -> replica().isAtRest() && isSettledAtRest(groupId))
                 : CompletableFuture.completedFuture(false);
         return nothing.thenCompose(confirmed -> confirmed
                 ? CompletableFuture.completedFuture(List.of())
@@ -45,27 +43,29 @@ public final class ReplicaQueues implements QueuePartition {
 
     /** See {@link QueueLane#whenReady}; at rest, waits for the next record. */
     public CompletableFuture<Void> whenReady(long groupId, String member) {
-        if (replica.isOpen() && replica.isSettled()) {
+        if (replica().isOpen() && replica().isSettled()) {
             return lane.whenReady(groupId, member);
         }
         if (!isSettledAtRest(groupId)) {
             return CompletableFuture.completedFuture(null); // the next acquire wakes it
         }
         CompletableFuture<Void> ready = new CompletableFuture<>();
-        Runnable stop = replica.whenReadable(replica.highWatermark(), () -> ready.complete(null));
+        Runnable stop = replica().whenReadable(replica().highWatermark(), () -> ready.complete(null));
         ready.whenComplete((ok, failure) -> stop.run());
         return ready;
     }
 
     /** Completes when the replica is open and a leader is known; to ask that is no use, which would keep it from rest. */
     public CompletableFuture<Void> whenAwake() {
-        return replica.isOpen() && replica.isSettled() ? CompletableFuture.completedFuture(null) : replica.awake();
+        return replica().isOpen() && replica().isSettled()
+                ? CompletableFuture.completedFuture(null)
+                : replica().awake();
     }
 
     private boolean isSettledAtRest(long groupId) {
-        QueueRow row = replica.restingQueue(groupId);
+        QueueRow row = replica().restingQueue(groupId);
         return row != null
-                && row.getNext() == replica.highWatermark()
+                && row.getNext() == replica().highWatermark()
                 && row.getRunsCount() == 0
                 && row.getDeadCount() == 0;
     }
@@ -73,52 +73,37 @@ public final class ReplicaQueues implements QueuePartition {
     // ---- for the lane
 
     @Override
-    public boolean leads() {
-        return replica.isOpen() && replica.group().isReadyLeader();
-    }
-
-    @Override
-    public long term() {
-        return replica.group().term();
-    }
-
-    @Override
-    public Refusal notLeader() {
-        return replica.notLeader();
-    }
-
-    @Override
     public CompletableFuture<List<QueueResult>> propose(QueueCommand command) {
-        return replica.propose(command);
+        return replica().propose(command);
     }
 
     @Override
     public <T> T ask(Function<QueueTable, T> question) {
-        return replica.askQueues(question);
+        return replica().askQueues(question);
     }
 
     @Override
     public LogSlice read(long offset, long untilOffset, int bytesMax) {
-        return replica.read(offset, untilOffset, bytesMax);
+        return replica().read(offset, untilOffset, bytesMax);
     }
 
     @Override
     public long startOffset() {
-        return replica.startOffset();
+        return replica().startOffset();
     }
 
     @Override
     public long highWatermark() {
-        return replica.highWatermark();
+        return replica().highWatermark();
     }
 
     @Override
     public long offsetAt(long timeMs) {
-        return replica.offsetAt(timeMs);
+        return replica().offsetAt(timeMs);
     }
 
     @Override
     public Runnable whenReadable(long offset, Runnable wake) {
-        return replica.whenReadable(offset, wake);
+        return replica().whenReadable(offset, wake);
     }
 }

@@ -1,6 +1,5 @@
 package io.holdfast.consensus.partition;
 
-import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.stream.StreamCoordinator;
 import io.holdfast.consensus.stream.StreamGroupTable;
 import io.holdfast.consensus.stream.StreamResources;
@@ -12,12 +11,11 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 
 /** A replica's stream groups: what {@link StreamCoordinator} needs of the replica. */
-public final class ReplicaStreamGroups implements StreamShard {
-    private final PartitionReplica replica;
+public final class ReplicaStreamGroups extends ReplicaLeadership implements StreamShard {
     private final StreamCoordinator coordinator;
 
     ReplicaStreamGroups(PartitionReplica replica, StreamResources resources) {
-        this.replica = replica;
+        super(replica);
         coordinator = new StreamCoordinator(this, resources);
     }
 
@@ -27,32 +25,17 @@ public final class ReplicaStreamGroups implements StreamShard {
     }
 
     @Override
-    public boolean leads() {
-        return replica.isOpen() && replica.group().isReadyLeader();
-    }
-
-    @Override
-    public long term() {
-        return replica.group().term();
-    }
-
-    @Override
-    public Refusal notLeader() {
-        return replica.notLeader();
-    }
-
-    @Override
     public CompletableFuture<List<StreamResult>> propose(StreamCommand command) {
-        return replica.propose(command);
+        return replica().propose(command);
     }
 
     @Override
     public CompletableFuture<Void> barrier() {
-        return replica.barrier();
+        return replica().barrier();
     }
 
     @Override
     public <T> T ask(Function<StreamGroupTable, T> question) {
-        return replica.askStreamGroups(question);
+        return replica().askStreamGroups(question);
     }
 }

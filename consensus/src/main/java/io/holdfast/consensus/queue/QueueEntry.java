@@ -11,8 +11,6 @@ import io.holdfast.internal.v1.QueueDiscard;
 import io.holdfast.internal.v1.QueueOpen;
 import io.holdfast.internal.v1.QueueOperation;
 import io.holdfast.internal.v1.QueueResult;
-import io.holdfast.v1.ErrorReason;
-import io.holdfast.v1.WriteOutcome;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -167,15 +165,7 @@ final class QueueEntry {
      */
     List<QueueRequest> finish(@Nullable List<QueueResult> results, @Nullable Throwable failure) {
         if (results == null || failure != null || results.size() != proposed.size()) {
-            fail(
-                    failure != null
-                            ? failure
-                            : new Refusal(
-                                    ErrorReason.ERROR_REASON_UNAVAILABLE,
-                                    WriteOutcome.WRITE_OUTCOME_UNKNOWN,
-                                    "the replica was replaced meanwhile: try again",
-                                    null,
-                                    Map.of()));
+            fail(failure != null ? failure : Refusal.replacedMeanwhile());
             return List.of();
         }
         for (int i = 0; i < results.size(); i++) {

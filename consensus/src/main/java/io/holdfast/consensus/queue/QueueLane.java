@@ -1,5 +1,6 @@
 package io.holdfast.consensus.queue;
 
+import io.holdfast.consensus.EntryPipe;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.internal.v1.LeasedRange;
 import io.holdfast.internal.v1.OffsetRange;
@@ -15,10 +16,7 @@ import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.RedriveState;
 import io.holdfast.v1.Settlement;
 import java.nio.ByteBuffer;
-import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -35,11 +33,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Any thread; work is done on the executor, since it may read from disk.
  */
 public final class QueueLane {
-    private static final int OPERATIONS_MAX = 1000;
     private static final int CHANGES_UNDER_WAY_MAX = 2;
     private static final int EXPIRIES_MAX = 1000;
     private static final int WAITING_MAX = 100_000;
-    private static final Duration RETRY_AFTER = Duration.ofMillis(100);
     /** While leases are out, the replicated clock is not further behind than this. */
     private static final long CLOCK_LAG_MS_MAX = 5_000;
 
@@ -52,8 +48,8 @@ public final class QueueLane {
     private final ReadyWaiters waiters;
     private final QueueViews views;
     private final DeadLetterSource deadLetters;
-    private final Pipe acquires = new Pipe(1);
-    private final Pipe changes = new Pipe(CHANGES_UNDER_WAY_MAX);
+    private final EntryPipe<QueueRequest> acquires;
+    private final EntryPipe<QueueRequest> changes;
     /** Records come again, or die, as time goes by: tick. */
     private volatile boolean active;
 
@@ -64,6 +60,8 @@ public final class QueueLane {
         policies = resources.policies();
         executor = resources.executor();
         records = new RecordCache.View(resources.cache(), this::readIfThere);
+        acquires = pipe(1);
+        changes = pipe(CHANGES_UNDER_WAY_MAX);
         clock = new LeaderClock(partition);
         dispatcher = new Dispatcher(partition, policies, records, clock);
         waiters = new ReadyWaiters(partition, executor, dispatcher::canAcquire);
@@ -250,97 +248,37 @@ public final class QueueLane {
 
     // ---- entries
 
-    /** Requests of one kind on their way into entries, few of which are under way at a time. */
-    private final class Pipe {
-        private final int entriesMax;
-        private final Deque<QueueRequest> waiting = new ArrayDeque<>();
-        private int entries;
+    private EntryPipe<QueueRequest> pipe(int entriesMax) {
+        return new EntryPipe<>(
+                entriesMax,
+                WAITING_MAX,
+                "slow down: too many polls and settlements of this partition wait already",
+                executor,
+                this::write);
+    }
 
-        Pipe(int entriesMax) {
-            this.entriesMax = entriesMax;
+    private CompletableFuture<List<QueueRequest>> write(List<QueueRequest> requests) {
+        if (!partition.leads()) {
+            throw partition.notLeader();
         }
-
-        void offer(QueueRequest request) {
-            synchronized (this) {
-                if (waiting.size() >= WAITING_MAX) {
-                    request.result()
-                            .completeExceptionally(Refusal.later(
-                                    ErrorReason.ERROR_REASON_OVERLOADED,
-                                    "slow down: too many polls and settlements of this partition wait already",
-                                    RETRY_AFTER));
-                    return;
-                }
-                waiting.add(request);
-            }
-            executor.execute(this::proposeWaiting);
+        long now = clock.nowMs();
+        QueueEntry entry = new QueueEntry(partition, dispatcher, requests, now);
+        entry.decide();
+        if (entry.isEmpty()) {
+            return CompletableFuture.completedFuture(List.of());
         }
-
-        void refuseWaiting(Refusal refusal) {
-            List<QueueRequest> given;
-            synchronized (this) {
-                given = new ArrayList<>(waiting);
-                waiting.clear();
-            }
-            given.forEach(request -> request.result().completeExceptionally(refusal));
-        }
-
-        synchronized boolean isIdle() {
-            return waiting.isEmpty() && entries == 0;
-        }
-
-        private void proposeWaiting() {
-            List<QueueRequest> requests = new ArrayList<>();
-            synchronized (this) {
-                if (entries == entriesMax || waiting.isEmpty()) {
-                    return;
-                }
-                entries++;
-                while (!waiting.isEmpty() && requests.size() < OPERATIONS_MAX) {
-                    requests.add(waiting.remove());
-                }
-            }
-            try {
-                propose(requests);
-            } catch (RuntimeException e) {
-                requests.forEach(request -> request.result().completeExceptionally(e));
-                done(List.of());
-            }
-        }
-
-        private void propose(List<QueueRequest> requests) {
-            if (!partition.leads()) {
-                throw partition.notLeader();
-            }
-            long now = clock.nowMs();
-            QueueEntry entry = new QueueEntry(partition, dispatcher, requests, now);
-            entry.decide();
-            if (entry.isEmpty()) {
-                done(List.of());
-                return;
-            }
-            partition
-                    .propose(entry.command())
-                    .whenComplete((results, failure) ->
-                            // This may be the apply thread; the callers' answers are made on the executor.
-                            executor.execute(() -> {
-                                active = true;
-                                clock.written(now);
-                                done(entry.finish(results, failure));
-                                waiters.wake();
-                            }));
-        }
-
-        /** @param again requests to be decided about first */
-        private void done(List<QueueRequest> again) {
-            synchronized (this) {
-                entries--;
-                again.forEach(waiting::addFirst);
-                if (waiting.isEmpty()) {
-                    return;
-                }
-            }
-            executor.execute(this::proposeWaiting);
-        }
+        // Entries may complete on the apply thread; the callers' answers are made on the executor.
+        return partition
+                .propose(entry.command())
+                .handleAsync(
+                        (results, failure) -> {
+                            active = true;
+                            clock.written(now);
+                            List<QueueRequest> again = entry.finish(results, failure);
+                            waiters.wake();
+                            return again;
+                        },
+                        executor);
     }
 
     /**

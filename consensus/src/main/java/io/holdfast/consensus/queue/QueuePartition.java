@@ -1,5 +1,6 @@
 package io.holdfast.consensus.queue;
 
+import io.holdfast.consensus.Leadership;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.internal.v1.QueueCommand;
 import io.holdfast.internal.v1.QueueResult;
@@ -9,16 +10,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 
 /** What the handing out of records needs of its partition. Every failure is a {@link Refusal}. */
-public interface QueuePartition {
-    /** Whether this replica leads, and has applied all that earlier leaders wrote. */
-    boolean leads();
-
-    /** Raft's current term, as this replica knows it. */
-    long term();
-
-    /** The refusal of a replica that does not lead. */
-    Refusal notLeader();
-
+public interface QueuePartition extends Leadership {
     /** Completes when the command is applied, with one result per operation; possibly on the apply thread. */
     CompletableFuture<List<QueueResult>> propose(QueueCommand command);
 

@@ -1,5 +1,6 @@
 package io.holdfast.consensus.queue;
 
+import io.holdfast.consensus.EntryPipe;
 import io.holdfast.internal.v1.QueueOperation;
 import io.holdfast.internal.v1.QueueResult;
 import java.util.List;
@@ -8,9 +9,7 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** Asked of a {@link QueueLane}, and not written yet. */
-sealed interface QueueRequest {
-    CompletableFuture<?> result();
-
+sealed interface QueueRequest extends EntryPipe.Request {
     /** @param leaseMs 0 for the group's */
     record Acquire(
             long groupId,

@@ -1,18 +1,13 @@
 package io.holdfast.consensus.stream;
 
+import io.holdfast.consensus.EntryPipe;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.internal.v1.StreamCommand;
 import io.holdfast.internal.v1.StreamOperation;
 import io.holdfast.internal.v1.StreamResult;
-import io.holdfast.v1.ErrorReason;
-import io.holdfast.v1.WriteOutcome;
-import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -25,24 +20,24 @@ import org.jspecify.annotations.Nullable;
  * entry before has been applied, and what arrives meanwhile goes into the next together. Any thread.
  */
 final class StreamLane {
-    private static final int OPERATIONS_MAX = 1000;
     private static final int WAITING_MAX = 50_000;
-    private static final Duration RETRY_AFTER = Duration.ofMillis(100);
 
     private final StreamShard shard;
     private final Executor executor;
     private final Consumer<Set<String>> onApplied;
-    private final Deque<Change> waiting = new ArrayDeque<>();
-    private boolean underWay;
+    private final EntryPipe<Change> pipe;
 
     private record Change(
-            Function<StreamGroupTable, @Nullable StreamOperation> operation, CompletableFuture<StreamResult> result) {}
+            Function<StreamGroupTable, @Nullable StreamOperation> operation, CompletableFuture<StreamResult> result)
+            implements EntryPipe.Request {}
 
     /** @param onApplied hears, on the executor, which groups an entry was about */
     StreamLane(StreamShard shard, Executor executor, Consumer<Set<String>> onApplied) {
         this.shard = shard;
         this.executor = executor;
         this.onApplied = onApplied;
+        pipe = new EntryPipe<>(
+                1, WAITING_MAX, "slow down: too many changes of stream groups wait already", executor, this::write);
     }
 
     /**
@@ -53,48 +48,15 @@ final class StreamLane {
      */
     CompletableFuture<StreamResult> change(Function<StreamGroupTable, @Nullable StreamOperation> operation) {
         Change change = new Change(operation, new CompletableFuture<>());
-        synchronized (this) {
-            if (waiting.size() >= WAITING_MAX) {
-                return CompletableFuture.failedFuture(Refusal.later(
-                        ErrorReason.ERROR_REASON_OVERLOADED,
-                        "slow down: too many changes of stream groups wait already",
-                        RETRY_AFTER));
-            }
-            waiting.add(change);
-        }
-        executor.execute(this::proposeWaiting);
+        pipe.offer(change);
         return change.result();
     }
 
     void refuseWaiting(Refusal refusal) {
-        List<Change> given;
-        synchronized (this) {
-            given = new ArrayList<>(waiting);
-            waiting.clear();
-        }
-        given.forEach(change -> change.result().completeExceptionally(refusal));
+        pipe.refuseWaiting(refusal);
     }
 
-    private void proposeWaiting() {
-        List<Change> changes = new ArrayList<>();
-        synchronized (this) {
-            if (underWay || waiting.isEmpty()) {
-                return;
-            }
-            underWay = true;
-            while (!waiting.isEmpty() && changes.size() < OPERATIONS_MAX) {
-                changes.add(waiting.remove());
-            }
-        }
-        try {
-            propose(changes);
-        } catch (RuntimeException e) {
-            changes.forEach(change -> change.result().completeExceptionally(e));
-            done();
-        }
-    }
-
-    private void propose(List<Change> changes) {
+    private CompletableFuture<List<Change>> write(List<Change> changes) {
         if (!shard.leads()) {
             throw shard.notLeader();
         }
@@ -121,51 +83,32 @@ final class StreamLane {
         });
         needless.forEach(change -> change.result().complete(StreamResult.getDefaultInstance()));
         if (written.isEmpty()) {
-            done();
-            return;
+            return CompletableFuture.completedFuture(List.of());
         }
         Set<String> groups = new LinkedHashSet<>();
         command.getOperationsList().forEach(operation -> groups.add(operation.getGroup()));
-        shard.propose(command.build())
-                .whenComplete((results, failure) ->
-                        // This may be the apply thread; answers and what follows are made on the executor.
-                        executor.execute(() -> {
+        // Entries may complete on the apply thread; answers and what follows are made on the executor.
+        return shard.propose(command.build())
+                .handleAsync(
+                        (results, failure) -> {
                             finish(written, results, failure);
-                            done();
                             if (failure == null) {
                                 onApplied.accept(groups);
                             }
-                        }));
+                            return List.of();
+                        },
+                        executor);
     }
 
     private static void finish(
             List<Change> written, @Nullable List<StreamResult> results, @Nullable Throwable failure) {
+        if (results == null || results.size() != written.size()) {
+            Throwable why = failure != null ? failure : Refusal.replacedMeanwhile();
+            written.forEach(change -> change.result().completeExceptionally(why));
+            return;
+        }
         for (int i = 0; i < written.size(); i++) {
-            if (results != null && results.size() == written.size()) {
-                written.get(i).result().complete(results.get(i));
-            } else {
-                written.get(i)
-                        .result()
-                        .completeExceptionally(
-                                failure != null
-                                        ? failure
-                                        : new Refusal(
-                                                ErrorReason.ERROR_REASON_UNAVAILABLE,
-                                                WriteOutcome.WRITE_OUTCOME_UNKNOWN,
-                                                "the replica was replaced meanwhile: try again",
-                                                null,
-                                                Map.of()));
-            }
+            written.get(i).result().complete(results.get(i));
         }
-    }
-
-    private void done() {
-        synchronized (this) {
-            underWay = false;
-            if (waiting.isEmpty()) {
-                return;
-            }
-        }
-        executor.execute(this::proposeWaiting);
     }
 }

@@ -1,5 +1,6 @@
 package io.holdfast.consensus.stream;
 
+import io.holdfast.consensus.Leadership;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.internal.v1.StreamCommand;
 import io.holdfast.internal.v1.StreamResult;
@@ -8,16 +9,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 
 /** What the coordination of stream groups needs of the partition that holds them. Every failure is a {@link Refusal}. */
-public interface StreamShard {
-    /** Whether this replica leads, and has applied all that earlier leaders wrote. */
-    boolean leads();
-
-    /** Raft's current term, as this replica knows it. */
-    long term();
-
-    /** The refusal of a replica that does not lead. */
-    Refusal notLeader();
-
+public interface StreamShard extends Leadership {
     /** Completes when the command is applied, with one result per operation; possibly on the apply thread. */
     CompletableFuture<List<StreamResult>> propose(StreamCommand command);
 

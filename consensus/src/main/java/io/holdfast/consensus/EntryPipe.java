@@ -1,0 +1,113 @@
+package io.holdfast.consensus;
+
+import io.holdfast.v1.ErrorReason;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+
+/**
+ * Requests on their way into Raft entries, few of which are under way at a time: what arrives meanwhile goes into the next
+ * one together. Any thread; entries are made on the executor.
+ */
+public final class EntryPipe<R extends EntryPipe.Request> {
+    private static final int REQUESTS_PER_ENTRY_MAX = 1000;
+    private static final Duration RETRY_AFTER = Duration.ofMillis(100);
+
+    private final int entriesMax;
+    private final int waitingMax;
+    private final String slowDown;
+    private final Executor executor;
+    private final Writer<R> writer;
+    private final Deque<R> waiting = new ArrayDeque<>();
+    private int entries;
+
+    /** Somebody waits for its result. */
+    public interface Request {
+        CompletableFuture<?> result();
+    }
+
+    /** Makes entries of requests. */
+    public interface Writer<R> {
+        /**
+         * Answers all of the requests, now or when the entry is applied; whatever it throws refuses them.
+         *
+         * @return completes when the next entry may be made, with requests to be decided about first
+         */
+        CompletableFuture<List<R>> write(List<R> requests);
+    }
+
+    /**
+     * @param waitingMax requests that wait; more are refused
+     * @param slowDown what those are told
+     */
+    public EntryPipe(int entriesMax, int waitingMax, String slowDown, Executor executor, Writer<R> writer) {
+        this.entriesMax = entriesMax;
+        this.waitingMax = waitingMax;
+        this.slowDown = slowDown;
+        this.executor = executor;
+        this.writer = writer;
+    }
+
+    public void offer(R request) {
+        synchronized (this) {
+            if (waiting.size() >= waitingMax) {
+                request.result()
+                        .completeExceptionally(
+                                Refusal.later(ErrorReason.ERROR_REASON_OVERLOADED, slowDown, RETRY_AFTER));
+                return;
+            }
+            waiting.add(request);
+        }
+        executor.execute(this::writeWaiting);
+    }
+
+    public void refuseWaiting(Refusal refusal) {
+        List<R> given;
+        synchronized (this) {
+            given = new ArrayList<>(waiting);
+            waiting.clear();
+        }
+        given.forEach(request -> request.result().completeExceptionally(refusal));
+    }
+
+    public synchronized boolean isIdle() {
+        return waiting.isEmpty() && entries == 0;
+    }
+
+    private void writeWaiting() {
+        List<R> requests = new ArrayList<>();
+        synchronized (this) {
+            if (entries == entriesMax || waiting.isEmpty()) {
+                return;
+            }
+            entries++;
+            while (!waiting.isEmpty() && requests.size() < REQUESTS_PER_ENTRY_MAX) {
+                requests.add(waiting.remove());
+            }
+        }
+        CompletableFuture<List<R>> written;
+        try {
+            written = writer.write(requests);
+        } catch (RuntimeException e) {
+            requests.forEach(request -> request.result().completeExceptionally(e));
+            done(List.of());
+            return;
+        }
+        written.whenComplete((again, failure) -> done(failure == null ? again : List.of()));
+    }
+
+    private void done(List<R> again) {
+        synchronized (this) {
+            entries--;
+            again.forEach(waiting::addFirst);
+            if (waiting.isEmpty()) {
+                return;
+            }
+        }
+        executor.execute(this::writeWaiting);
+    }
+}
