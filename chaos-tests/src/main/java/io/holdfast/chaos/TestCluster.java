@@ -1,5 +1,7 @@
 package io.holdfast.chaos;
 
+import io.grpc.ManagedChannel;
+import io.grpc.netty.NettyChannelBuilder;
 import io.holdfast.cli.local.LocalCluster;
 import io.holdfast.cli.local.LocalNode;
 import io.holdfast.client.HoldfastClient;
@@ -30,7 +32,12 @@ public final class TestCluster implements AutoCloseable {
     private static final Duration START_PATIENCE = Duration.ofSeconds(90);
 
     private final LocalCluster cluster;
+    private final Map<Integer, ManagedChannel> channels = new HashMap<>();
     private boolean passed;
+
+    /** Few entries between checkpoints, so that snapshots, purges and copies happen all the time. */
+    public static final List<String> SMALL_LOGS =
+            List.of("raft:", "  checkpoint-entries: 200", "  log-segment-size: 16KiB", "  log-entries-kept: 50");
 
     /**
      * Nodes of tests live for seconds, in which the optimizing compiler takes more from the processors than it gives
@@ -70,6 +77,15 @@ public final class TestCluster implements AutoCloseable {
 
     public HoldfastClient connect() {
         return HoldfastClient.connect(cluster.addresses());
+    }
+
+    /** A connection to a node, for callers without a client of ours; closed with the cluster. */
+    public synchronized ManagedChannel channel(int nodeId) {
+        return channels.computeIfAbsent(
+                nodeId,
+                id -> NettyChannelBuilder.forTarget(node(id).address())
+                        .usePlaintext()
+                        .build());
     }
 
     /** Starts what does not run, and waits until everything serves. */
@@ -196,7 +212,8 @@ public final class TestCluster implements AutoCloseable {
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
+        channels.values().forEach(ManagedChannel::shutdownNow);
         cluster.kill();
         if (passed) {
             LocalCluster.deleteTree(cluster.folder());

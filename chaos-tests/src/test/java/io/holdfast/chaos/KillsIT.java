@@ -48,14 +48,7 @@ class KillsIT {
                 Victim.ALL));
         Collections.shuffle(plan, random);
         int kills = 0;
-        // Few entries between checkpoints, so that snapshots, purges and copies happen all the time.
-        try (TestCluster cluster = TestCluster.start(
-                        3,
-                        List.of(
-                                "raft:",
-                                "  checkpoint-entries: 200",
-                                "  log-segment-size: 16KiB",
-                                "  log-entries-kept: 50"));
+        try (TestCluster cluster = TestCluster.start(3, TestCluster.SMALL_LOGS);
                 HoldfastClient client = cluster.connect()) {
             client.admin().createTopic(TOPIC, PARTITIONS, 3);
             try (KeyedLoad load = new KeyedLoad(client, TOPIC, 12, 2000, 200)) {

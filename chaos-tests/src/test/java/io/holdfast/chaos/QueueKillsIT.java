@@ -54,13 +54,7 @@ class QueueKillsIT {
     void shouldLeaseEachRecordToOneAtATimeAndEndItOnceWhateverHappens() throws Exception {
         System.out.println("seed " + SEED + " (replay with -Dholdfast.seed=" + SEED + ")");
         Random random = new Random(SEED);
-        try (TestCluster cluster = TestCluster.start(
-                        3,
-                        List.of(
-                                "raft:",
-                                "  checkpoint-entries: 200",
-                                "  log-segment-size: 16KiB",
-                                "  log-entries-kept: 50"));
+        try (TestCluster cluster = TestCluster.start(3, TestCluster.SMALL_LOGS);
                 HoldfastClient client = cluster.connect()) {
             client.admin().createTopic(TOPIC, PARTITIONS, 3);
             client.queues()

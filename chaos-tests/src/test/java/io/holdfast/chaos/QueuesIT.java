@@ -5,10 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.Duration;
-import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.StreamObserver;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.HoldfastException;
@@ -66,22 +64,15 @@ class QueuesIT {
     private static final java.time.Duration PATIENCE = java.time.Duration.ofSeconds(20);
     private static TestCluster cluster;
     private static HoldfastClient client;
-    private static final List<ManagedChannel> channels = new ArrayList<>();
 
     @BeforeAll
     static void start() throws Exception {
         cluster = TestCluster.start(3, List.of());
         client = cluster.connect();
-        for (int node = 1; node <= 3; node++) {
-            channels.add(NettyChannelBuilder.forTarget(cluster.node(node).address())
-                    .usePlaintext()
-                    .build());
-        }
     }
 
     @AfterAll
     static void stop() {
-        channels.forEach(ManagedChannel::shutdownNow);
         client.close();
         cluster.passed();
         cluster.close();
@@ -91,7 +82,7 @@ class QueuesIT {
 
     /** A node to talk to: any will do, so each test takes another one now and then. */
     private static QueueServiceBlockingStub queue(int node) {
-        return QueueServiceGrpc.newBlockingStub(channels.get(Math.floorMod(node, 3)))
+        return QueueServiceGrpc.newBlockingStub(cluster.channel(1 + Math.floorMod(node, 3)))
                 .withDeadlineAfter(30, TimeUnit.SECONDS);
     }
 
@@ -665,7 +656,7 @@ class QueuesIT {
                 List.of(noMember),
                 List.of(ReceiveRequest.getDefaultInstance()))) {
             CompletableFuture<Throwable> ended = new CompletableFuture<>();
-            StreamObserver<ReceiveRequest> to = QueueServiceGrpc.newStub(channels.get(0))
+            StreamObserver<ReceiveRequest> to = QueueServiceGrpc.newStub(cluster.channel(1))
                     .receive(new StreamObserver<>() {
                         @Override
                         public void onNext(ReceiveResponse response) {}

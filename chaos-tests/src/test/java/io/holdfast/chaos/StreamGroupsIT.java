@@ -5,10 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.util.Durations;
-import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
-import io.grpc.netty.NettyChannelBuilder;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.HoldfastException;
 import io.holdfast.client.Position;
@@ -68,22 +66,15 @@ class StreamGroupsIT {
 
     private static TestCluster cluster;
     private static HoldfastClient client;
-    private static final List<ManagedChannel> channels = new ArrayList<>();
 
     @BeforeAll
     static void start() throws Exception {
         cluster = TestCluster.start(3, List.of());
         client = cluster.connect();
-        for (int node = 1; node <= 3; node++) {
-            channels.add(NettyChannelBuilder.forTarget(cluster.node(node).address())
-                    .usePlaintext()
-                    .build());
-        }
     }
 
     @AfterAll
     static void stop() {
-        channels.forEach(ManagedChannel::shutdownNow);
         client.close();
         cluster.passed();
         cluster.close();
@@ -109,7 +100,7 @@ class StreamGroupsIT {
         }
 
         static StreamGroupServiceBlockingStub stub() {
-            return StreamGroupServiceGrpc.newBlockingStub(channels.get(Math.floorMod(calls++, 3)))
+            return StreamGroupServiceGrpc.newBlockingStub(cluster.channel(1 + Math.floorMod(calls++, 3)))
                     .withDeadlineAfter(20, TimeUnit.SECONDS);
         }
 
