@@ -164,18 +164,44 @@ class ExamplesIT {
 
     /** Leases the next record from the command line; returns its lease as printed. */
     private static String pollByHand(String address) {
+        String printed = printed("queue", "poll", "-a", address, "cli-jobs", "mail", "--lease", "10m");
+        Matcher lease = Pattern.compile("\"lease\":\"(0@1:\\d+)\"").matcher(printed);
+        assertThat(lease.find()).as(printed).isTrue();
+        return lease.group(1);
+    }
+
+    /** What a command prints that succeeds. */
+    private static String printed(String... command) {
         PrintStream before = System.out;
         ByteArrayOutputStream printed = new ByteArrayOutputStream();
         System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
         try {
-            assertThat(Main.execute("queue", "poll", "-a", address, "cli-jobs", "mail", "--lease", "10m"))
-                    .isZero();
+            assertThat(Main.execute(command)).isZero();
         } finally {
             System.setOut(before);
         }
-        Matcher lease = Pattern.compile("\"lease\":\"(0@1:\\d+)\"").matcher(printed.toString(StandardCharsets.UTF_8));
-        assertThat(lease.find()).as(printed.toString(StandardCharsets.UTF_8)).isTrue();
-        return lease.group(1);
+        return printed.toString(StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void shouldCommitWhatAStreamGroupsMemberPrintsAndNothingElse() {
+        String address = cluster.node(1).address();
+        publishJobs("cli-events");
+
+        assertThat(printed("consume", "-a", address, "cli-events", "--stream-group", "cli", "-n", "2"))
+                .isEqualTo("one\nbad\n");
+        assertThat(printed("stream", "describe", "-a", address, "cli")).contains("cli-events  0          2");
+        assertThat(printed("consume", "-a", address, "cli-events", "--stream-group", "cli"))
+                .isEqualTo("two\n");
+        assertThat(printed("stream", "seek", "-a", address, "cli", "--topic", "cli-events", "--to", "@1"))
+                .contains("cli-events  0          3     1");
+        assertThat(printed("consume", "-a", address, "cli-events", "--stream-group", "cli"))
+                .isEqualTo("bad\ntwo\n");
+        assertThat(Main.execute("consume", "-a", address, "cli-events", "--stream-group", "cli", "--until", "latest"))
+                .as("wrong usage")
+                .isEqualTo(2);
+        assertThat(printed("stream", "delete", "-a", address, "cli")).contains("deleted");
+        assertThat(Main.execute("stream", "describe", "-a", address, "cli")).isEqualTo(1);
     }
 
     @Test

@@ -21,8 +21,11 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /** Prints records. */
 @Command(
@@ -44,6 +47,9 @@ final class ConsumeCommand implements Callable<Integer> {
         raw,
         json
     }
+
+    @Spec
+    CommandSpec spec = CommandSpec.create();
 
     @Mixin
     ConnectOptions connect = new ConnectOptions();
@@ -115,11 +121,15 @@ final class ConsumeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        if (streamGroup != null) {
+            if (group != null || partition != null || until != null) {
+                throw new ParameterException(
+                        spec.commandLine(), "--stream-group goes without --group, --partition and --until");
+            }
+            return asOwner(streamGroup);
+        }
         if (group != null) {
             return asMember(group);
-        }
-        if (streamGroup != null) {
-            return asOwner(streamGroup);
         }
         ReaderSettings settings = ReaderSettings.of(topic).withFrom(from).withFollow(follow);
         if (partition != null) {
@@ -150,10 +160,11 @@ final class ConsumeCommand implements Callable<Integer> {
         return 0;
     }
 
-    /** Without --follow, until no record comes for a while. */
+    /** Without --follow, until no record comes for a while. What is printed is committed, and nothing else. */
     private int asOwner(String of) throws IOException {
         StreamSettings settings = StreamSettings.of(of, topic)
-                .withConfig(StreamConfig.newBuilder().setStart(from.start()).build());
+                .withConfig(StreamConfig.newBuilder().setStart(from.start()).build())
+                .withCommitEvery(Duration.ZERO);
         if (anyReplica) {
             settings = settings.withMode(ReadMode.any());
         }
@@ -164,16 +175,24 @@ final class ConsumeCommand implements Callable<Integer> {
             long printed = 0;
             Duration patience = FIRST_PATIENCE;
             while (printed < count && !interrupt.isWanted()) {
-                List<ReceivedRecord> records = consumer.poll(follow ? FOLLOW_PATIENCE : patience);
-                if (records.isEmpty() && !follow) {
+                List<ReceivedRecord> polled = consumer.poll(follow ? FOLLOW_PATIENCE : patience);
+                if (polled.isEmpty() && !follow) {
                     break;
                 }
+                List<ReceivedRecord> records = polled.subList(0, (int) Math.min(polled.size(), count - printed));
                 for (ReceivedRecord record : records) {
                     RecordText.print(record, output == Output.json, out);
                 }
+                out.flush();
+                if (!records.isEmpty()) {
+                    consumer.commit(records.get(records.size() - 1));
+                }
                 printed += records.size();
                 patience = NEXT_PATIENCE;
-                out.flush();
+            }
+            if (consumer.ownershipEpochs().isEmpty()) {
+                System.err.println("no partition is free: others own them, or did until their session ends: holdfast"
+                        + " stream describe " + of);
             }
         }
         return 0;

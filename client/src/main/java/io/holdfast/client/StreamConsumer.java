@@ -257,6 +257,28 @@ public final class StreamConsumer implements AutoCloseable {
         }
     }
 
+    /**
+     * Commits that a record has been processed, and those of its partition before it; for callers that do not get to the
+     * end of what a poll returned. Settle for a {@code commitEvery} of zero then.
+     *
+     * @param last returned by this consumer
+     * @throws HoldfastException OWNERSHIP_LOST if its partition is not this member's any more
+     */
+    public void commit(ReceivedRecord last) {
+        TopicPartition partition = TopicPartition.newBuilder()
+                .setTopic(last.topic())
+                .setPartition(last.partition())
+                .build();
+        StreamReading reading = inHand.get(partition);
+        HoldfastException refused = reading == null
+                ? HoldfastException.notApplied(
+                        ErrorReason.ERROR_REASON_OWNERSHIP_LOST, "the partition is not this member's any more")
+                : offsets.commit(reading, last.offset() + 1);
+        if (refused != null) {
+            throw refused;
+        }
+    }
+
     private void commitIfDue() {
         if (!settings.commitEvery().isZero()
                 && System.nanoTime() - committedNanos >= settings.commitEvery().toNanos()) {

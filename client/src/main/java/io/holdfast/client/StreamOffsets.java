@@ -9,6 +9,7 @@ import io.holdfast.v1.StreamGroupServiceGrpc;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /** Commits for a member of a stream group. Blocks; its consumer's thread only. */
@@ -33,16 +34,27 @@ final class StreamOffsets {
     HoldfastException commit(Collection<StreamReading> readings) {
         List<StreamReading> changed =
                 readings.stream().filter(reading -> !reading.isCommitted()).toList();
-        if (changed.isEmpty()) {
-            return null;
-        }
+        return changed.isEmpty() ? null : commit(changed, StreamReading::position);
+    }
+
+    /**
+     * Commits an offset of one partition.
+     *
+     * @return why it was refused; null if it was not
+     */
+    @Nullable
+    HoldfastException commit(StreamReading reading, long offset) {
+        return commit(List.of(reading), any -> offset);
+    }
+
+    private @Nullable HoldfastException commit(List<StreamReading> readings, ToLongFunction<StreamReading> offset) {
         List<OffsetCommit> commits = new ArrayList<>();
-        changed.forEach(reading -> commits.add(commit(reading.ownership(), reading.position())));
+        readings.forEach(reading -> commits.add(commit(reading.ownership(), offset.applyAsLong(reading))));
         HoldfastException refused = null;
         List<ItemError> results = send(commits);
         for (int i = 0; i < results.size(); i++) {
             if (results.get(i).getReason() == ErrorReason.ERROR_REASON_UNSPECIFIED) {
-                changed.get(i).committed(commits.get(i).getOffset());
+                readings.get(i).committed(commits.get(i).getOffset());
             } else {
                 refused = HoldfastException.of(results.get(i));
             }
