@@ -21,9 +21,11 @@ import org.rocksdb.ColumnFamilyOptions;
 import org.rocksdb.DBOptions;
 import org.rocksdb.InfoLogLevel;
 import org.rocksdb.NativeLibraryLoader;
+import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
+import org.rocksdb.Snapshot;
 import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteOptions;
 
@@ -31,7 +33,8 @@ import org.rocksdb.WriteOptions;
  * Rows that belong to the node's replicas, in one RocksDB per node; keys start with the replica's group id.
  *
  * <p>Hot state lives in memory and comes here at checkpoints only, all rows of a checkpoint in one atomic, synced
- * {@link Update}. Between checkpoints the Raft log is the write-ahead log. Any thread may call; nothing is cached.
+ * {@link Update}. Between checkpoints the Raft log is the write-ahead log. What is too large for memory is written ahead
+ * of the checkpoint that makes it count. Any thread may call; nothing is cached.
  */
 public final class StateTables implements Closeable {
     /** A column family each. */
@@ -47,7 +50,9 @@ public final class StateTables implements Closeable {
         /** Group id and queue group id to where that group stands. */
         QUEUES,
         /** Group id and name of a stream group to where that group stands. */
-        STREAM_GROUPS;
+        STREAM_GROUPS,
+        /** Group id, due time and number to a record that is kept for later. */
+        SCHEDULED;
 
         private byte[] columnFamily() {
             return name().toLowerCase(Locale.ROOT).getBytes(StandardCharsets.UTF_8);
@@ -60,6 +65,7 @@ public final class StateTables implements Closeable {
     private final DBOptions options;
     private final ColumnFamilyOptions familyOptions;
     private final WriteOptions synced;
+    private final WriteOptions unsynced;
     private final RocksDB db;
     private final Map<Table, ColumnFamilyHandle> families = new EnumMap<>(Table.class);
     private final List<ColumnFamilyHandle> handles;
@@ -75,6 +81,7 @@ public final class StateTables implements Closeable {
         this.db = db;
         this.handles = handles;
         this.synced = new WriteOptions().setSync(true);
+        this.unsynced = new WriteOptions();
         // Handle 0 is RocksDB's default family, unused.
         for (Table table : Table.values()) {
             families.put(table, handles.get(table.ordinal() + 1));
@@ -132,12 +139,33 @@ public final class StateTables implements Closeable {
 
     /** Calls back with every row whose key starts with the prefix, in key order. */
     public void scan(Table table, byte[] prefix, BiConsumer<byte[], byte[]> row) throws IOException {
+        scan(table, prefix, prefix, (key, value) -> {
+            row.accept(key, value);
+            return true;
+        });
+    }
+
+    /** Takes rows one by one. */
+    public interface Visitor {
+        /** Takes a row; false for no more. */
+        boolean visit(byte[] key, byte[] value) throws IOException;
+    }
+
+    /** Calls back with the rows whose keys start with the prefix, in key order, the first one not before {@code from}. */
+    public void scan(Table table, byte[] prefix, byte[] from, Visitor visitor) throws IOException {
+        try (ReadOptions now = new ReadOptions()) {
+            scan(table, prefix, from, now, visitor);
+        }
+    }
+
+    private void scan(Table table, byte[] prefix, byte[] from, ReadOptions how, Visitor visitor) throws IOException {
         open.readLock().lock();
         try {
             checkOpen();
-            try (RocksIterator rows = db.newIterator(family(table))) {
-                for (rows.seek(prefix); rows.isValid() && startsWith(rows.key(), prefix); rows.next()) {
-                    row.accept(rows.key(), rows.value());
+            try (RocksIterator rows = db.newIterator(family(table), how)) {
+                rows.seek(from);
+                while (rows.isValid() && startsWith(rows.key(), prefix) && visitor.visit(rows.key(), rows.value())) {
+                    rows.next();
                 }
                 rows.status();
             }
@@ -145,6 +173,45 @@ public final class StateTables implements Closeable {
             throw failed("scan", table, e);
         } finally {
             open.readLock().unlock();
+        }
+    }
+
+    /** The tables as they are now. */
+    public View view() throws IOException {
+        open.readLock().lock();
+        try {
+            checkOpen();
+            return new View(db.getSnapshot());
+        } finally {
+            open.readLock().unlock();
+        }
+    }
+
+    /** The tables as they were at one time; keeps disk space from being freed until it is closed. */
+    public final class View implements Closeable {
+        private final Snapshot snapshot;
+
+        private View(Snapshot snapshot) {
+            this.snapshot = snapshot;
+        }
+
+        /** Calls back with the rows whose keys start with the prefix, in key order. */
+        public void scan(Table table, byte[] prefix, Visitor visitor) throws IOException {
+            try (ReadOptions then = new ReadOptions().setSnapshot(snapshot)) {
+                StateTables.this.scan(table, prefix, prefix, then, visitor);
+            }
+        }
+
+        @Override
+        public void close() {
+            open.readLock().lock();
+            try {
+                if (!closed) {
+                    db.releaseSnapshot(snapshot);
+                }
+            } finally {
+                open.readLock().unlock();
+            }
         }
     }
 
@@ -181,13 +248,22 @@ public final class StateTables implements Closeable {
 
     /** Applies the update; it is on disk on return. */
     public void write(Update update) throws IOException {
+        write(update, synced);
+    }
+
+    /** Applies the update; it is on disk when a later {@link #write} has returned. A crash before may undo it. */
+    public void writeAhead(Update update) throws IOException {
+        write(update, unsynced);
+    }
+
+    private void write(Update update, WriteOptions how) throws IOException {
         open.readLock().lock();
         try (WriteBatch batch = new WriteBatch()) {
             checkOpen();
             for (Update.Step step : update.steps) {
                 step.addTo(batch, this);
             }
-            db.write(synced, batch);
+            db.write(how, batch);
         } catch (RocksDBException e) {
             throw new IOException("cannot write the state tables: " + e.getMessage(), e);
         } finally {
@@ -228,6 +304,7 @@ public final class StateTables implements Closeable {
             handles.forEach(ColumnFamilyHandle::close);
             db.close();
             synced.close();
+            unsynced.close();
             familyOptions.close();
             options.close();
         } finally {
