@@ -15,6 +15,7 @@ import io.holdfast.consensus.raft.GroupListener;
 import io.holdfast.consensus.raft.Peer;
 import io.holdfast.consensus.raft.RaftGroupHandle;
 import io.holdfast.consensus.raft.RaftHost;
+import io.holdfast.consensus.schedule.ScheduleResources;
 import io.holdfast.consensus.stream.StreamResources;
 import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.node.cluster.ClusterFormation;
@@ -32,6 +33,7 @@ import io.holdfast.node.config.NodeConfig;
 import io.holdfast.node.http.AdminHttp;
 import io.holdfast.node.queue.ImagePolicies;
 import io.holdfast.node.queue.QueueServices;
+import io.holdfast.node.schedule.ScheduleServices;
 import io.holdfast.node.service.ApiServer;
 import io.holdfast.node.service.ApiServices;
 import io.holdfast.node.service.NodeGrpc;
@@ -152,6 +154,10 @@ public final class Node implements Closeable {
                 threads.timer,
                 new QueueResources(new ImagePolicies(state), new RecordCache(RECORD_CACHE_BYTES), threads.requests),
                 new StreamResources(new ImageTopics(state), threads.requests),
+                new ScheduleResources(
+                        threads.requests,
+                        System::currentTimeMillis,
+                        registry.histogram("holdfast.schedule.lateness.millis")::update),
                 new PartitionSettings(
                         config.segmentBytesMax(),
                         Math.min(1 << 20, config.limits().batchBytesMax()),
@@ -191,6 +197,10 @@ public final class Node implements Closeable {
         steps.started(
                 "stream groups",
                 new StreamServices(server, services, state, registry, threads.requests, threads.timer));
+        steps.started(
+                "schedules",
+                new ScheduleServices(
+                        server, services, state, registry, System::currentTimeMillis, threads.requests, threads.timer));
         reconciler.start();
         steps.started("reconciler", reconciler);
         steps.started("peer watch", new PeerWatch(state, metadata, channels, threads.blocking, threads.timer));

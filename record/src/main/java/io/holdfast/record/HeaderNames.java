@@ -5,6 +5,9 @@ public final class HeaderNames {
     /** How long after its append a queue group may get the record: milliseconds, in decimal. */
     public static final String TTL_MS = "holdfast-ttl-ms";
 
+    /** Not in the log before this time: milliseconds since 1970, in decimal. */
+    public static final String DELIVER_AT_MS = "holdfast-deliver-at-ms";
+
     /** The higher the earlier, for queue groups that look at it: one digit. */
     public static final String PRIORITY = "holdfast-priority";
 

@@ -32,6 +32,8 @@ final class AppendQueue {
     private static final int ENTRIES_IN_FLIGHT_MAX = 3;
     /** Waiting bytes that are worth an entry of their own while another is under way. */
     private static final int LARGE_ENTRY_BYTES = 256 << 10;
+    /** What an entry says of each of its batches, at most. */
+    private static final int HEADER_BYTES = 96;
 
     private static final Duration RETRY_AFTER = Duration.ofMillis(20);
 
@@ -186,12 +188,13 @@ final class AppendQueue {
     private List<Waiting> takeEntry() {
         List<Waiting> entry = new ArrayList<>();
         int bytes = 0;
-        while (!waiting.isEmpty() && (entry.isEmpty() || bytes + waiting.peek().bytes <= entryBytesMax)) {
+        while (!waiting.isEmpty()
+                && (entry.isEmpty() || bytes + waiting.peek().bytes + HEADER_BYTES <= entryBytesMax)) {
             Waiting next = waiting.remove();
             entry.add(next);
-            bytes += next.bytes;
+            bytes += next.bytes + HEADER_BYTES;
+            bytesWaiting -= next.bytes;
         }
-        bytesWaiting -= bytes;
         return entry;
     }
 
@@ -200,13 +203,15 @@ final class AppendQueue {
         int bytes = 0;
         for (Waiting one : entry) {
             append.addBatches(one.append.header());
-            bytes += one.bytes;
+            bytes += one.append.payloadBytes();
         }
         ByteBuffer batches = entry.get(0).append.bytes().duplicate();
-        if (entry.size() > 1) {
+        if (bytes != batches.remaining() || entry.size() > 1) {
             batches = ByteBuffer.allocate(bytes);
             for (Waiting one : entry) {
-                batches.put(one.append.bytes().duplicate());
+                if (one.append.payloadBytes() > 0) {
+                    batches.put(one.append.bytes().duplicate());
+                }
             }
             batches.flip();
         }
@@ -242,7 +247,7 @@ final class AppendQueue {
     private static void completeOne(Waiting one, PartitionReply answer, BatchReply batch) {
         int records = one.append.header().getRecordCount() - batch.getAlreadyStored();
         switch (batch.getResult()) {
-            case BATCH_RESULT_APPENDED ->
+            case BATCH_RESULT_APPENDED, BATCH_RESULT_SCHEDULED ->
                 one.result.complete(new AppendResult(
                         batch.getFirstOffset(),
                         records,
@@ -285,6 +290,7 @@ final class AppendQueue {
                 Refusal.of(
                         ErrorReason.ERROR_REASON_UNKNOWN_PRODUCER,
                         "open a new producer: the partition does not know this one, which must start at sequence 0");
+            case BATCH_RESULT_NOT_SCHEDULED -> Refusal.invalid("nothing to do: the record left the schedule before");
             case BATCH_RESULT_OFFSET_MISMATCH ->
                 Refusal.of(
                         ErrorReason.ERROR_REASON_EXPECTED_OFFSET_MISMATCH,

@@ -1,9 +1,10 @@
 package io.holdfast.consensus.partition;
 
 /**
- * What became of a batch that is in the log, or already was.
+ * What became of a batch that is stored, or already was.
  *
- * @param firstOffset of its first record; of the first new one, if some leading records were stored before
+ * @param firstOffset of its first record; of the first new one, if some leading records were stored before; the number in
+ *     the schedule of a record that is kept for later
  * @param highWatermark of the replica when it answered: a read that has seen this much has seen the batch
  */
 public record AppendResult(

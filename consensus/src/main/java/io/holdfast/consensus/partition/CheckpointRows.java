@@ -4,6 +4,9 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.MessageLite;
 import io.holdfast.consensus.queue.QueueTable;
 import io.holdfast.consensus.raft.GroupId;
+import io.holdfast.consensus.schedule.SchedulePosition;
+import io.holdfast.consensus.schedule.ScheduleRows;
+import io.holdfast.consensus.schedule.ScheduleTable;
 import io.holdfast.consensus.stream.StreamGroupTable;
 import io.holdfast.internal.v1.PartitionCheckpoint;
 import io.holdfast.internal.v1.ProducerEntry;
@@ -19,6 +22,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -26,10 +30,17 @@ import org.jspecify.annotations.Nullable;
 final class CheckpointRows {
     private final StateTables tables;
     private final GroupId group;
+    private final ScheduleRows scheduled;
 
     CheckpointRows(StateTables tables, GroupId group) {
         this.tables = tables;
         this.group = group;
+        this.scheduled = new ScheduleRows(tables, group);
+    }
+
+    /** The records that are kept for later. */
+    ScheduleRows scheduled() {
+        return scheduled;
     }
 
     @Nullable
@@ -88,18 +99,24 @@ final class CheckpointRows {
         return rows;
     }
 
-    /** Stores a checkpoint with the producers and groups that changed since the last one. */
+    /** Stores a checkpoint with the producers, groups and schedule that changed since the last one. */
     void store(
-            PartitionCheckpoint checkpoint, ProducerTable producers, QueueTable queues, StreamGroupTable streamGroups)
+            PartitionCheckpoint checkpoint,
+            ProducerTable producers,
+            QueueTable queues,
+            StreamGroupTable streamGroups,
+            ScheduleTable schedule)
             throws IOException {
         Update update = new Update().put(Table.CHECKPOINTS, group.bytes(), checkpoint.toByteArray());
         producers.dirty().forEach(id -> put(update, Table.PRODUCERS, rowKey(id), producers.row(id)));
         queues.dirty().forEach(id -> put(update, Table.QUEUES, rowKey(id), queues.row(id)));
         streamGroups.dirty().forEach(name -> put(update, Table.STREAM_GROUPS, rowKey(name), streamGroups.row(name)));
+        scheduled.delete(schedule.removed(), update);
         tables.write(update);
         producers.stored();
         queues.stored();
         streamGroups.stored();
+        schedule.stored();
     }
 
     private static void put(Update update, Table table, byte[] key, @Nullable MessageLite row) {
@@ -110,16 +127,22 @@ final class CheckpointRows {
         }
     }
 
-    /** Replaces everything by a copied checkpoint. */
-    void replace(PartitionRows rows) throws IOException {
+    /**
+     * Replaces everything by a copied checkpoint.
+     *
+     * @param gone positions in the schedule that it does not have; what it has was written before
+     */
+    void replace(PartitionRows rows, Collection<SchedulePosition> gone) throws IOException {
         Update update = nothing(group)
                 .put(Table.CHECKPOINTS, group.bytes(), rows.checkpoint().toByteArray());
         rows.producers().forEach(entry -> put(update, Table.PRODUCERS, rowKey(entry.getProducerId()), entry.getRow()));
         rows.queues().forEach(row -> put(update, Table.QUEUES, rowKey(row.getGroupId()), row));
         rows.streamGroups().forEach(row -> put(update, Table.STREAM_GROUPS, rowKey(row.getName()), row));
+        scheduled.delete(gone, update);
         tables.write(update);
     }
 
+    /** Of what is in memory as a whole. */
     private static Update nothing(GroupId group) {
         return new Update()
                 .delete(Table.CHECKPOINTS, group.bytes())
@@ -130,7 +153,7 @@ final class CheckpointRows {
 
     /** Removes all rows of a group that is no longer here. */
     static void delete(StateTables tables, GroupId group) throws IOException {
-        tables.write(nothing(group));
+        tables.write(nothing(group).deletePrefix(Table.SCHEDULED, group.bytes()));
     }
 
     private byte[] rowKey(long id) {

@@ -2,6 +2,9 @@ package io.holdfast.consensus.partition;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.UnsafeByteOperations;
+import io.holdfast.consensus.schedule.ScheduleCopy;
+import io.holdfast.consensus.schedule.SchedulePosition;
+import io.holdfast.consensus.schedule.ScheduleRows;
 import io.holdfast.internal.v1.CheckpointEnd;
 import io.holdfast.internal.v1.CheckpointStart;
 import io.holdfast.internal.v1.FetchCheckpointResponse;
@@ -9,9 +12,12 @@ import io.holdfast.internal.v1.FileChunk;
 import io.holdfast.internal.v1.PartitionCheckpoint;
 import io.holdfast.internal.v1.ProducerEntry;
 import io.holdfast.internal.v1.QueueRow;
+import io.holdfast.internal.v1.ScheduledRow;
+import io.holdfast.internal.v1.ScheduledRows;
 import io.holdfast.internal.v1.StreamGroupRow;
 import io.holdfast.storage.log.PartitionLog;
 import io.holdfast.storage.log.SegmentFiles;
+import io.holdfast.storage.state.StateTables;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -21,6 +27,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -44,9 +51,9 @@ final class CheckpointTransfers {
         return running.get() == 0 && System.nanoTime() - lastEnd >= GRACE_NANOS;
     }
 
-    /** Opens all files at once, so that a trim may delete their names. */
-    Outgoing open(PartitionRows rows, PartitionLog log) throws IOException {
-        Outgoing outgoing = new Outgoing(rows);
+    /** Opens all files at once, so that a trim may delete their names, and looks at the schedule as it is now. */
+    Outgoing open(PartitionRows rows, PartitionLog log, ScheduleRows scheduled) throws IOException {
+        Outgoing outgoing = new Outgoing(rows, scheduled, scheduled.view());
         running.incrementAndGet();
         try {
             for (SegmentFiles.Part part : SegmentFiles.of(log.directory(), CheckpointRows.toLog(rows.checkpoint()))) {
@@ -69,8 +76,13 @@ final class CheckpointTransfers {
         private final PartitionRows rows;
         private final List<OpenFile> files = new ArrayList<>();
 
-        private Outgoing(PartitionRows rows) {
+        private final ScheduleRows scheduled;
+        private final StateTables.View view;
+
+        private Outgoing(PartitionRows rows, ScheduleRows scheduled, StateTables.View view) {
             this.rows = rows;
+            this.scheduled = scheduled;
+            this.view = view;
         }
 
         void send(Consumer<FetchCheckpointResponse> to) throws IOException {
@@ -88,9 +100,33 @@ final class CheckpointTransfers {
                         .setStreamGroup(group)
                         .build());
             }
+            sendScheduled(to);
             to.accept(FetchCheckpointResponse.newBuilder()
                     .setEnd(CheckpointEnd.newBuilder().addAllProducers(rows.producers()))
                     .build());
+        }
+
+        private void sendScheduled(Consumer<FetchCheckpointResponse> to) throws IOException {
+            long end = rows.checkpoint().getSchedule().getNextNumber();
+            ScheduledRows.Builder chunk = ScheduledRows.newBuilder();
+            int[] bytes = {0};
+            scheduled.scan(view, (position, batch) -> {
+                if (Long.compareUnsigned(position.number(), end) < 0) { // later ones count from a later checkpoint on
+                    chunk.addRows(ScheduledRow.newBuilder()
+                            .setKey(position.toKey())
+                            .setBatch(UnsafeByteOperations.unsafeWrap(batch)));
+                    bytes[0] += batch.length;
+                }
+                if (bytes[0] >= CHUNK_BYTES) {
+                    to.accept(FetchCheckpointResponse.newBuilder()
+                            .setScheduled(chunk)
+                            .build());
+                    chunk.clear();
+                    bytes[0] = 0;
+                }
+                return true;
+            });
+            to.accept(FetchCheckpointResponse.newBuilder().setScheduled(chunk).build());
         }
 
         private void sendFile(OpenFile file, Consumer<FetchCheckpointResponse> to) throws IOException {
@@ -119,6 +155,7 @@ final class CheckpointTransfers {
 
         @Override
         public void close() throws IOException {
+            view.close();
             for (OpenFile file : files) {
                 file.channel.close();
             }
@@ -134,12 +171,14 @@ final class CheckpointTransfers {
         private final List<ProducerEntry> producers = new ArrayList<>();
         private final List<QueueRow> queues = new ArrayList<>();
         private final List<StreamGroupRow> streamGroups = new ArrayList<>();
+        private final ScheduleCopy schedule;
         private boolean ended;
         private @Nullable String fileName;
         private @Nullable FileChannel file;
 
-        Incoming(Path folder) {
+        Incoming(Path folder, ScheduleRows scheduled) {
             this.folder = folder;
+            this.schedule = new ScheduleCopy(scheduled);
         }
 
         void take(FetchCheckpointResponse part) {
@@ -149,7 +188,9 @@ final class CheckpointTransfers {
                     case CHUNK -> write(part.getChunk());
                     case QUEUE -> queues.add(part.getQueue());
                     case STREAM_GROUP -> streamGroups.add(part.getStreamGroup());
+                    case SCHEDULED -> schedule.take(part.getScheduled().getRowsList());
                     case END -> {
+                        schedule.end();
                         producers.addAll(part.getEnd().getProducersList());
                         ended = true;
                     }
@@ -198,6 +239,11 @@ final class CheckpointTransfers {
                 throw new IllegalStateException("no checkpoint has been received");
             }
             return new PartitionRows(received, producers, queues, streamGroups);
+        }
+
+        /** What the schedule had that the checkpoint does not have. */
+        Set<SchedulePosition> goneFromSchedule() {
+            return schedule.gone();
         }
 
         private void closeFile() throws IOException {

@@ -8,6 +8,7 @@ import io.holdfast.consensus.raft.Peer;
 import io.holdfast.consensus.raft.RaftGroupHandle;
 import io.holdfast.consensus.raft.RaftGroupHandle.Rest;
 import io.holdfast.consensus.raft.RaftHost;
+import io.holdfast.consensus.schedule.ScheduleResources;
 import io.holdfast.consensus.stream.StreamResources;
 import io.holdfast.internal.v1.PartitionCheckpoint;
 import io.holdfast.storage.log.DurableDirectory;
@@ -44,6 +45,7 @@ public final class PartitionHost {
     private final LongSupplier clockMs;
     private final QueueResources queueResources;
     private final StreamResources streamResources;
+    private final ScheduleResources scheduleResources;
     private final PartitionSettings settings;
     private final LogSettings logSettings;
     private final ByteBudget nodeBudget;
@@ -69,10 +71,12 @@ public final class PartitionHost {
             ScheduledExecutorService timer,
             QueueResources queueResources,
             StreamResources streamResources,
+            ScheduleResources scheduleResources,
             PartitionSettings settings)
             throws IOException {
         this.queueResources = queueResources;
         this.streamResources = streamResources;
+        this.scheduleResources = scheduleResources;
         this.raft = raft;
         this.folder = folder;
         this.tables = tables;
@@ -109,7 +113,8 @@ public final class PartitionHost {
                 new ByteBudget(settings.partitionBytesInFlightMax()),
                 nodeBudget,
                 queueResources,
-                streamResources);
+                streamResources,
+                scheduleResources);
     }
 
     private RestingLog restingLog(GroupId group) throws IOException {

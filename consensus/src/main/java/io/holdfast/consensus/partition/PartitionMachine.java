@@ -1,7 +1,6 @@
 package io.holdfast.consensus.partition;
 
 import com.google.protobuf.InvalidProtocolBufferException;
-import io.holdfast.consensus.partition.ProducerTable.Decision;
 import io.holdfast.consensus.queue.QueueTable;
 import io.holdfast.consensus.raft.CheckpointSource;
 import io.holdfast.consensus.raft.GroupId;
@@ -9,6 +8,9 @@ import io.holdfast.consensus.raft.GroupListener;
 import io.holdfast.consensus.raft.GroupMachine;
 import io.holdfast.consensus.raft.RaftBytes;
 import io.holdfast.consensus.raft.RaftLogFiles;
+import io.holdfast.consensus.schedule.SchedulePartition;
+import io.holdfast.consensus.schedule.SchedulePosition;
+import io.holdfast.consensus.schedule.ScheduleTable;
 import io.holdfast.consensus.stream.StreamGroupTable;
 import io.holdfast.internal.v1.AppendCommand;
 import io.holdfast.internal.v1.BatchHeader;
@@ -19,6 +21,7 @@ import io.holdfast.internal.v1.PartitionCheckpoint;
 import io.holdfast.internal.v1.PartitionCommand;
 import io.holdfast.internal.v1.PartitionReply;
 import io.holdfast.internal.v1.ProducerRow;
+import io.holdfast.internal.v1.ScheduleKey;
 import io.holdfast.storage.log.AcceptedBatch;
 import io.holdfast.storage.log.DurableDirectory;
 import io.holdfast.storage.log.FrameId;
@@ -66,6 +69,8 @@ final class PartitionMachine extends GroupMachine {
     private final ProducerTable producers = new ProducerTable();
     private final QueueTable queues = new QueueTable();
     private final StreamGroupTable streamGroups = new StreamGroupTable();
+    private final ScheduleTable schedule;
+    private final Admission admission;
     /** Held for writing while the log is being replaced by a copied one; nested inside the state lock. */
     private final ReadWriteLock replacing = new ReentrantReadWriteLock();
 
@@ -90,6 +95,8 @@ final class PartitionMachine extends GroupMachine {
         this.highWatermark = highWatermark;
         this.payloadReaders = payloadReaders;
         this.rows = new CheckpointRows(tables, group);
+        this.schedule = new ScheduleTable(rows.scheduled());
+        this.admission = new Admission(producers, schedule);
         this.source = source;
     }
 
@@ -112,7 +119,7 @@ final class PartitionMachine extends GroupMachine {
         List<IOException> damaged = new ArrayList<>();
         RaftLogFiles.forEachAfter(paths.raft(), appliedIndex, entry -> {
             try {
-                if (entry.hasStateMachineLogEntry() && command(entry).hasAppend()) {
+                if (entry.hasStateMachineLogEntry() && hasFrame(command(entry))) {
                     required.add(new FrameId(entry.getIndex(), entry.getTerm()));
                 }
             } catch (IOException e) {
@@ -141,6 +148,7 @@ final class PartitionMachine extends GroupMachine {
         stored.producers().forEach(entry -> producers.put(entry.getProducerId(), entry.getRow()));
         queues.load(checkpoint.getQueueClockMs(), stored.queues());
         streamGroups.load(stored.streamGroups());
+        schedule.load(checkpoint.getSchedule());
         highWatermark.set(opened.nextOffset());
     }
 
@@ -155,9 +163,10 @@ final class PartitionMachine extends GroupMachine {
                 .setAppliedTerm(appliedUpTo.getTerm())
                 .setNowMs(nowMs)
                 .setQueueClockMs(queues.clockMs())
-                .setLogFolder(logFolder);
+                .setLogFolder(logFolder)
+                .setSchedule(schedule.state());
         CheckpointRows.addLog(checkpoint, log().checkpoint());
-        rows.store(checkpoint.build(), producers, queues, streamGroups);
+        rows.store(checkpoint.build(), producers, queues, streamGroups, schedule);
         log().checkpointStored();
     }
 
@@ -261,6 +270,11 @@ final class PartitionMachine extends GroupMachine {
             case QUEUE ->
                 reply.addAllQueue(queues.apply(command.getQueue(), nowMs, log().startOffset(), log().nextOffset()));
             case STREAM -> reply.addAllStream(streamGroups.apply(command.getStream(), frame.term(), nowMs));
+            case CANCEL -> {
+                for (ScheduleKey key : command.getCancel().getKeysList()) {
+                    reply.addCancelled(schedule.remove(SchedulePosition.of(key)));
+                }
+            }
             case EVICT_PRODUCERS ->
                 command.getEvictProducers().getProducerIdsList().forEach(producers::evict);
             default -> throw new IOException("entry " + frame.index() + " holds a command of a later version");
@@ -279,68 +293,26 @@ final class PartitionMachine extends GroupMachine {
         long offset = log().nextOffset();
         int position = 0;
         for (BatchHeader batch : append.getBatchesList()) {
-            BatchReply result = decide(batch, offset);
+            BatchReply result = admission.admit(batch, offset, nowMs);
             if (result.getResult() == BatchResult.BATCH_RESULT_APPENDED) {
                 int skip = result.getAlreadyStored();
                 int count = batch.getRecordCount() - skip;
                 accepted.add(new AcceptedBatch(position, batch.getSize(), count, skip, batch.getCrc()));
-                if (batch.getProducerId() != 0) {
-                    producers.appended(
-                            batch.getProducerId(),
-                            batch.getProducerEpoch(),
-                            batch.getFirstSequence() + skip,
-                            count,
-                            offset,
-                            nowMs);
-                }
                 offset += count;
             }
-            position += batch.getSize();
+            position += batch.hasScheduled() ? 0 : batch.getSize();
             reply.addBatches(result);
         }
-        log().apply(id, nowMs, accepted);
+        schedule.flush();
+        if (position > 0) {
+            log().apply(id, nowMs, accepted);
+        }
     }
 
-    private BatchReply decide(BatchHeader batch, long endOfLog) {
-        BatchReply.Builder reply = BatchReply.newBuilder();
-        Decision decision = batch.getProducerId() == 0
-                ? Decision.of(ProducerTable.Verdict.APPEND, 0)
-                : producers.decide(
-                        batch.getProducerId(),
-                        batch.getProducerEpoch(),
-                        batch.getFirstSequence(),
-                        batch.getRecordCount());
-        if (decision.verdict() == ProducerTable.Verdict.APPEND
-                && batch.hasExpectedOffset()
-                && batch.getExpectedOffset() != endOfLog) {
-            return reply.setResult(BatchResult.BATCH_RESULT_OFFSET_MISMATCH)
-                    .setExpected(endOfLog)
-                    .build();
-        }
-        return switch (decision.verdict()) {
-            case APPEND ->
-                reply.setResult(BatchResult.BATCH_RESULT_APPENDED)
-                        .setFirstOffset(endOfLog)
-                        .setAlreadyStored(decision.skip())
-                        .build();
-            case DUPLICATE ->
-                reply.setResult(BatchResult.BATCH_RESULT_DUPLICATE)
-                        .setFirstOffset(decision.firstOffset())
-                        .build();
-            case DUPLICATE_OFFSET_UNKNOWN ->
-                reply.setResult(BatchResult.BATCH_RESULT_DUPLICATE_OFFSET_UNKNOWN)
-                        .build();
-            case FENCED ->
-                reply.setResult(BatchResult.BATCH_RESULT_FENCED)
-                        .setExpected(decision.expected())
-                        .build();
-            case GAP ->
-                reply.setResult(BatchResult.BATCH_RESULT_GAP)
-                        .setExpected(decision.expected())
-                        .build();
-            case UNKNOWN_PRODUCER ->
-                reply.setResult(BatchResult.BATCH_RESULT_UNKNOWN_PRODUCER).build();
-        };
+    /** Whether bytes of the entry are in a segment. */
+    private static boolean hasFrame(PartitionCommand command) {
+        return command.hasAppend()
+                && command.getAppend().getBatchesList().stream().anyMatch(batch -> !batch.hasScheduled());
     }
 
     // ---- questions
@@ -357,6 +329,18 @@ final class PartitionMachine extends GroupMachine {
         synchronized (stateLock()) {
             return question.apply(queues);
         }
+    }
+
+    /** Asks what is kept for later a short question. */
+    <T> T schedule(SchedulePartition.Question<T> question) throws IOException {
+        synchronized (stateLock()) {
+            return question.of(schedule);
+        }
+    }
+
+    /** What is kept for later, for those of its questions that any thread may ask. */
+    ScheduleTable schedule() {
+        return schedule;
     }
 
     /** Asks the stream groups' state a short question. */
@@ -383,7 +367,7 @@ final class PartitionMachine extends GroupMachine {
             if (stored == null) {
                 throw new IOException(groupId() + " has lost its checkpoint");
             }
-            outgoing = transfers.open(stored, log());
+            outgoing = transfers.open(stored, log(), rows.scheduled());
         }
         try (outgoing) {
             outgoing.send(part);
@@ -393,7 +377,7 @@ final class PartitionMachine extends GroupMachine {
     @Override
     protected Object fetch(int leaderNode, long minIndex) throws IOException {
         Path copy = paths.emptyCopyFolder();
-        CheckpointTransfers.Incoming incoming = new CheckpointTransfers.Incoming(copy);
+        CheckpointTransfers.Incoming incoming = new CheckpointTransfers.Incoming(copy, rows.scheduled());
         try (incoming) {
             source.fetch(leaderNode, groupId(), minIndex, incoming::take);
             incoming.finish();
@@ -407,7 +391,8 @@ final class PartitionMachine extends GroupMachine {
      */
     @Override
     protected TermIndex adopt(Object fetched) throws IOException {
-        PartitionRows received = ((CheckpointTransfers.Incoming) fetched).rows();
+        CheckpointTransfers.Incoming incoming = (CheckpointTransfers.Incoming) fetched;
+        PartitionRows received = incoming.rows();
         long index = received.checkpoint().getAppliedIndex();
         String folder = PartitionPaths.logFolder(index);
         PartitionRows adopted = received.withLogFolder(folder);
@@ -420,7 +405,7 @@ final class PartitionMachine extends GroupMachine {
             DurableDirectory.force(paths.root());
             PartitionLog fresh = open(folder, CheckpointRows.toLog(checkpoint), List.of());
             moveFrames(old, fresh, index);
-            rows.replace(adopted);
+            rows.replace(adopted, incoming.goneFromSchedule());
             restore(adopted, fresh);
             old.close();
         } finally {

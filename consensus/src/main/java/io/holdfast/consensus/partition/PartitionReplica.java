@@ -8,8 +8,13 @@ import io.holdfast.consensus.raft.RaftFailures;
 import io.holdfast.consensus.raft.RaftGroupHandle;
 import io.holdfast.consensus.raft.RaftGroupHandle.LogEnd;
 import io.holdfast.consensus.raft.RaftGroupHandle.Rest;
+import io.holdfast.consensus.schedule.SchedulePartition;
+import io.holdfast.consensus.schedule.SchedulePosition;
+import io.holdfast.consensus.schedule.ScheduleResources;
+import io.holdfast.consensus.schedule.ScheduleTable;
 import io.holdfast.consensus.stream.StreamGroupTable;
 import io.holdfast.consensus.stream.StreamResources;
+import io.holdfast.internal.v1.CancelCommand;
 import io.holdfast.internal.v1.EvictProducersCommand;
 import io.holdfast.internal.v1.FetchCheckpointResponse;
 import io.holdfast.internal.v1.PartitionCommand;
@@ -59,6 +64,7 @@ public final class PartitionReplica {
     private final ReadBarriers barriers;
     private final ReplicaQueues queues;
     private final ReplicaStreamGroups streamGroups;
+    private final ReplicaSchedule schedule;
     /** Guards what changes when the replica closes, so that late news of a leader cannot outlive it. */
     private final Object phase = new Object();
     /** Null at rest. */
@@ -97,7 +103,8 @@ public final class PartitionReplica {
             ByteBudget partitionBudget,
             ByteBudget nodeBudget,
             QueueResources queueResources,
-            StreamResources streamResources) {
+            StreamResources streamResources,
+            ScheduleResources scheduleResources) {
         this.group = group;
         this.restingLog = restingLog;
         this.addressOf = addressOf;
@@ -107,6 +114,7 @@ public final class PartitionReplica {
         this.barriers = new ReadBarriers(group);
         this.queues = new ReplicaQueues(this, queueResources);
         this.streamGroups = new ReplicaStreamGroups(this, streamResources);
+        this.schedule = new ReplicaSchedule(this, scheduleResources);
         highWatermark.set(restingLog.nextOffset());
     }
 
@@ -269,9 +277,12 @@ public final class PartitionReplica {
         return RaftFailures.notLeader(group, addressOf, false);
     }
 
-    /** How long nobody has appended, read at the leader or asked for freshness, no lease was out and no member here. */
+    /**
+     * How long nobody has appended, read at the leader or asked for freshness; none while a lease is out, a member here,
+     * or a record due soon.
+     */
     public long idleNanos() {
-        boolean active = queues.lane().isActive() || streamGroups.coordinator().isActive();
+        boolean active = queues.lane().isActive() || streamGroups.coordinator().isActive() || schedule.isActive();
         return active ? 0 : System.nanoTime() - usedNanos;
     }
 
@@ -415,6 +426,49 @@ public final class PartitionReplica {
             throw notLeader();
         }
         return open.streamGroups(question);
+    }
+
+    // ---- records that are kept for later
+
+    public ReplicaSchedule schedule() {
+        return schedule;
+    }
+
+    /** For those questions that any thread may ask; null between open and at rest. */
+    @Nullable
+    ScheduleTable scheduleTable() {
+        PartitionMachine open = machine;
+        RestingLog atRest = restingLog;
+        return open != null ? open.schedule() : atRest != null ? atRest.schedule() : null;
+    }
+
+    /** At rest, the answer comes from what was stored. */
+    <T> T askSchedule(SchedulePartition.Question<T> question) {
+        PartitionMachine open = machine;
+        RestingLog atRest = restingLog;
+        try {
+            if (open != null) {
+                return open.schedule(question);
+            }
+            if (atRest != null) {
+                return atRest.schedule(question);
+            }
+            throw notLeader();
+        } catch (IOException e) {
+            throw damaged(e);
+        }
+    }
+
+    CompletableFuture<List<Boolean>> cancelScheduled(List<SchedulePosition> positions) {
+        CancelCommand.Builder cancel = CancelCommand.newBuilder();
+        positions.forEach(position -> cancel.addKeys(position.toKey()));
+        return awake().thenCompose(ok -> propose(command().setCancel(cancel).build()))
+                .thenApply(reply -> {
+                    if (reply.getCancelledCount() != positions.size()) {
+                        throw Refusal.replacedMeanwhile();
+                    }
+                    return reply.getCancelledList();
+                });
     }
 
     private PartitionCommand.Builder command() {

@@ -2,6 +2,7 @@ package io.holdfast.consensus.partition;
 
 import io.holdfast.consensus.ProducerIdSpace;
 import io.holdfast.internal.v1.ProducerBatch;
+import io.holdfast.internal.v1.ProducerBatchOrBuilder;
 import io.holdfast.internal.v1.ProducerRow;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -88,8 +89,20 @@ final class ProducerTable {
         return Decision.of(Verdict.DUPLICATE_OFFSET_UNKNOWN, 0);
     }
 
-    /** Enters what was appended: the records from this sequence on, at this offset. */
-    void appended(long producerId, int epoch, long firstSequence, int count, long firstOffset, long nowMs) {
+    /**
+     * Enters what was stored: the records from this sequence on, at this offset. What follows the last batch in both is
+     * remembered as one batch with it.
+     *
+     * @param scheduled kept for later; then the offset is a number in the schedule
+     */
+    void stored(
+            long producerId,
+            int epoch,
+            long firstSequence,
+            int count,
+            long firstOffset,
+            boolean scheduled,
+            long nowMs) {
         State state = states.computeIfAbsent(producerId, id -> new State());
         if (epoch != state.epoch) {
             state.epoch = epoch;
@@ -97,15 +110,26 @@ final class ProducerTable {
         }
         state.nextSequence = firstSequence + count;
         state.lastMs = nowMs;
-        if (state.recent.size() == RECENT_BATCHES) {
-            state.recent.removeFirst();
-        }
-        state.recent.addLast(ProducerBatch.newBuilder()
+        dirty.add(producerId);
+        ProducerBatch.Builder batch = ProducerBatch.newBuilder()
                 .setFirstSequence(firstSequence)
                 .setLastSequence(firstSequence + count - 1)
                 .setFirstOffset(firstOffset)
-                .build());
-        dirty.add(producerId);
+                .setScheduled(scheduled);
+        ProducerBatch last = state.recent.peekLast();
+        if (last != null && follows(last, batch)) {
+            state.recent.removeLast();
+            batch.setFirstSequence(last.getFirstSequence()).setFirstOffset(last.getFirstOffset());
+        } else if (state.recent.size() == RECENT_BATCHES) {
+            state.recent.removeFirst();
+        }
+        state.recent.addLast(batch.build());
+    }
+
+    private static boolean follows(ProducerBatch last, ProducerBatchOrBuilder next) {
+        return next.getFirstSequence() == last.getLastSequence() + 1
+                && next.getFirstOffset() - last.getFirstOffset() == next.getFirstSequence() - last.getFirstSequence()
+                && next.getScheduled() == last.getScheduled();
     }
 
     void evict(long producerId) {

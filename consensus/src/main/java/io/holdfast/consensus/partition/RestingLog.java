@@ -1,6 +1,8 @@
 package io.holdfast.consensus.partition;
 
 import io.holdfast.consensus.queue.QueueTable;
+import io.holdfast.consensus.schedule.SchedulePartition;
+import io.holdfast.consensus.schedule.ScheduleTable;
 import io.holdfast.internal.v1.PartitionCheckpoint;
 import io.holdfast.internal.v1.QueueRow;
 import io.holdfast.storage.log.LogCheckpoint;
@@ -26,6 +28,9 @@ final class RestingLog implements Closeable {
     private final String folder;
     private final LogCheckpoint checkpoint;
     private final CheckpointRows rows;
+    /** Guarded by itself. */
+    private final ScheduleTable schedule;
+
     private @Nullable PartitionLog log;
     private long usedNanos;
     private boolean closed;
@@ -40,6 +45,11 @@ final class RestingLog implements Closeable {
         this.settings = settings;
         this.folder = stored == null ? PartitionPaths.FIRST_LOG_FOLDER : stored.getLogFolder();
         this.checkpoint = stored == null ? LogCheckpoint.EMPTY : CheckpointRows.toLog(stored);
+        this.schedule = new ScheduleTable(rows.scheduled());
+        if (stored != null) {
+            schedule.load(stored.getSchedule());
+            schedule.due(0, 0, 0); // finds out when it has to be woken
+        }
     }
 
     long startOffset() {
@@ -85,6 +95,18 @@ final class RestingLog implements Closeable {
         QueueTable table = new QueueTable();
         table.load(stored == null ? 0 : stored.getQueueClockMs(), rows.queues());
         return table;
+    }
+
+    /** What is kept for later, for those of its questions that any thread may ask. */
+    ScheduleTable schedule() {
+        return schedule;
+    }
+
+    /** Asks what is kept for later. */
+    <T> T schedule(SchedulePartition.Question<T> question) throws IOException {
+        synchronized (schedule) {
+            return question.of(schedule);
+        }
     }
 
     private synchronized PartitionLog open() throws IOException {

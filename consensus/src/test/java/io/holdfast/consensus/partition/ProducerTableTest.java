@@ -34,7 +34,7 @@ class ProducerTableTest {
     @Test
     void shouldStillKnowADuplicateThatIsOlderThanItsWindow() {
         for (int i = 0; i <= ProducerTable.RECENT_BATCHES; i++) {
-            append(0, 10L * i, 10, 10L * i);
+            append(0, 10L * i, 10, 20L * i);
         }
         assertThat(decide(0, 0, 10).verdict()).isEqualTo(Verdict.DUPLICATE_OFFSET_UNKNOWN);
         assertThat(decide(0, 10, 10).verdict()).isEqualTo(Verdict.DUPLICATE);
@@ -44,14 +44,26 @@ class ProducerTableTest {
     @Test
     void shouldEvictTheIdleAndTheExcessButKeepNamedOnesLonger() {
         long named = ProducerIdSpace.NAMED_FROM + 1;
-        table.appended(1, 0, 0, 1, 0, 1_000);
-        table.appended(2, 0, 0, 1, 1, 5_000);
-        table.appended(named, 0, 0, 1, 2, 1_000);
+        table.stored(1, 0, 0, 1, 0, false, 1_000);
+        table.stored(2, 0, 0, 1, 1, false, 5_000);
+        table.stored(named, 0, 0, 1, 2, false, 1_000);
 
         assertThat(table.evictable(6_000, 2_000, 100_000, 10)).containsExactly(1L);
         assertThat(table.evictable(6_000, 100_000, 100_000, 1)).hasSize(2).doesNotContain(2L);
         table.evict(1);
         assertThat(table.decide(1, 0, 1, 1).verdict()).isEqualTo(Verdict.UNKNOWN_PRODUCER);
+    }
+
+    @Test
+    void shouldRememberWhatStandsTogetherAsOne() {
+        for (int i = 0; i < 10 * ProducerTable.RECENT_BATCHES; i++) {
+            append(0, i, 1, 100 + i);
+        }
+        assertThat(decide(0, 0, 1)).isEqualTo(new Decision(Verdict.DUPLICATE, 0, 100, 0));
+        assertThat(decide(0, 300, 200)).isEqualTo(new Decision(Verdict.DUPLICATE, 0, 400, 0));
+
+        table.stored(ID, 0, 640, 1, 740, true, 0); // of the schedule, though its number would follow
+        assertThat(table.row(ID).getRecentList()).hasSize(2);
     }
 
     /**
@@ -82,9 +94,13 @@ class ProducerTableTest {
                 boolean fresh = log.isEmpty() || epoch > newestEpoch;
                 if (decision.verdict() == Verdict.APPEND) {
                     assertThat(first + decision.skip()).as(context).isEqualTo(fresh ? 0 : next);
-                    subject.appended(ID, epoch, first + decision.skip(), count - decision.skip(), log.size(), step);
+                    subject.stored(
+                            ID, epoch, first + decision.skip(), count - decision.skip(), log.size(), false, step);
                     for (int i = decision.skip(); i < count; i++) {
                         log.add(epoch + ":" + (first + i));
+                    }
+                    if (random.nextInt(3) == 0) {
+                        log.add("somebody else's, step " + step);
                     }
                     stored.put(epoch, first + count);
                     newestEpoch = epoch;
@@ -115,6 +131,6 @@ class ProducerTableTest {
     }
 
     private void append(int epoch, long first, int count, long offset) {
-        table.appended(ID, epoch, first, count, offset, 0);
+        table.stored(ID, epoch, first, count, offset, false, 0);
     }
 }

@@ -46,6 +46,7 @@ public record NodeConfig(
             int readBytesMax,
             long partitionBytesInFlightMax,
             long nodeBytesInFlightMax,
+            long scheduledBytesMax,
             int connectionsMax,
             int partitionsPerTopicMax) {}
 
@@ -99,6 +100,7 @@ public record NodeConfig(
                         read.size(Setting.LIMITS_READ_SIZE, 64 << 10, 64 << 20),
                         read.longSize(Setting.LIMITS_PARTITION_IN_FLIGHT),
                         read.longSize(Setting.LIMITS_NODE_IN_FLIGHT),
+                        read.longSize(Setting.LIMITS_SCHEDULED_SIZE),
                         read.integer(Setting.LIMITS_CONNECTIONS, 1, Integer.MAX_VALUE),
                         read.integer(Setting.LIMITS_PARTITIONS_PER_TOPIC, 1, 1 << 20)),
                 new ProducerLimits(

@@ -31,6 +31,7 @@ public enum Setting {
     LIMITS_READ_SIZE("limits.read-size", "4MiB"),
     LIMITS_PARTITION_IN_FLIGHT("limits.partition-in-flight", "16MiB"),
     LIMITS_NODE_IN_FLIGHT("limits.node-in-flight", "64MiB"),
+    LIMITS_SCHEDULED_SIZE("limits.scheduled-size", "4GiB"),
     LIMITS_CONNECTIONS("limits.connections", "8000"),
     LIMITS_PARTITIONS_PER_TOPIC("limits.partitions-per-topic", "10000"),
     PRODUCERS_IDLE_EXPIRY("producers.idle-expiry", "24h"),

@@ -14,6 +14,7 @@ import io.holdfast.internal.v1.RedrivePartitionRequest;
 import io.holdfast.internal.v1.SeekPartitionRequest;
 import io.holdfast.node.cluster.Calls;
 import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.node.service.ByPartition;
 import io.holdfast.node.service.Errors;
 import io.holdfast.node.service.Forwarder;
 import io.holdfast.node.service.Headers;

@@ -15,6 +15,7 @@ import io.holdfast.internal.v1.QueueNodeServiceGrpc.QueueNodeServiceFutureStub;
 import io.holdfast.internal.v1.SettlePartitionRequest;
 import io.holdfast.node.cluster.Calls;
 import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.node.service.ByPartition;
 import io.holdfast.node.service.Errors;
 import io.holdfast.node.service.Forwarder;
 import io.holdfast.v1.Delivery;

@@ -50,22 +50,61 @@ public final class Appends {
     /** Appends to a partition that this node leads; completes with a {@link Refusal} if it does not. */
     CompletableFuture<AppendResult> append(
             GroupId group, ByteBuffer bytes, @Nullable Sequence sequence, @Nullable Long expectedOffset) {
-        if (sequence != null && sequence.getProducerId() >= ProducerIdSpace.DEAD_LETTERS_FROM) {
-            return CompletableFuture.failedFuture(Refusal.invalid(
-                    "open a producer: ids from " + ProducerIdSpace.DEAD_LETTERS_FROM + " on are not handed out"));
-        }
+        refuseForeign(sequence);
         return appendOwn(group, bytes, sequence, expectedOffset);
+    }
+
+    private static void refuseForeign(@Nullable Sequence sequence) {
+        if (sequence != null && sequence.getProducerId() >= ProducerIdSpace.DEAD_LETTERS_FROM) {
+            throw Refusal.invalid(
+                    "open a producer: ids from " + ProducerIdSpace.DEAD_LETTERS_FROM + " on are not handed out");
+        }
+    }
+
+    /** The place of a record that comes so many later. */
+    static @Nullable Sequence plus(@Nullable Sequence sequence, int records) {
+        return sequence == null
+                ? null
+                : sequence.toBuilder()
+                        .setFirstSequence(sequence.getFirstSequence() + records)
+                        .build();
     }
 
     /** As {@link #append}, also for the producers that are nodes themselves. */
     public CompletableFuture<AppendResult> appendOwn(
             GroupId group, ByteBuffer bytes, @Nullable Sequence sequence, @Nullable Long expectedOffset) {
+        return store(
+                group,
+                bytes,
+                sequence,
+                (replica, checked) -> replica.append(BatchAppend.toLog(bytes, checked, expectedOffset)));
+    }
+
+    /** Has a partition that this node leads keep a batch, which has one record, until that time. */
+    CompletableFuture<AppendResult> schedule(GroupId group, ByteBuffer bytes, @Nullable Sequence sequence, long dueMs) {
+        refuseForeign(sequence);
+        return store(group, bytes, sequence, (replica, checked) -> {
+            if (replica.schedule().bytes() >= limits.scheduledBytesMax()) {
+                throw Refusal.later(
+                        ErrorReason.ERROR_REASON_TOPIC_FULL,
+                        "wait until some are due, or cancel some: the partition keeps as many bytes for later as it may",
+                        Duration.ofSeconds(1));
+            }
+            return replica.append(BatchAppend.toSchedule(bytes, checked, dueMs));
+        });
+    }
+
+    private interface Store {
+        CompletableFuture<AppendResult> in(PartitionReplica replica, BatchAppend.@Nullable Sequence sequence);
+    }
+
+    private CompletableFuture<AppendResult> store(
+            GroupId group, ByteBuffer bytes, @Nullable Sequence sequence, Store store) {
         long started = System.nanoTime();
         CompletableFuture<AppendResult> result;
         try {
             PartitionReplica replica = leader(group);
-            RecordBatch batch = check(bytes);
-            result = replica.append(new BatchAppend(bytes, checkSequence(batch, sequence), expectedOffset));
+            result = store.in(replica, checkSequence(check(bytes), sequence));
         } catch (Refusal e) {
             result = CompletableFuture.failedFuture(e);
         }
@@ -118,7 +157,7 @@ public final class Appends {
         return leader == state.nodeId() && !replica.isSettled() && replica.damage() == null;
     }
 
-    private RecordBatch check(ByteBuffer bytes) {
+    RecordBatch check(ByteBuffer bytes) {
         if (bytes.remaining() > limits.batchBytesMax()) {
             throw Refusal.of(
                     ErrorReason.ERROR_REASON_RECORD_TOO_LARGE,

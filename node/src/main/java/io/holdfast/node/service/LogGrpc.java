@@ -1,24 +1,16 @@
 package io.holdfast.node.service;
 
 import com.google.common.util.concurrent.ListenableFuture;
-import com.google.protobuf.ByteString;
 import io.grpc.Channel;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.holdfast.consensus.Refusal;
-import io.holdfast.consensus.partition.AppendResult;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
-import io.holdfast.internal.v1.TopicRow;
+import io.holdfast.internal.v1.ProducerBatch;
 import io.holdfast.node.cluster.ClusterState;
-import io.holdfast.node.cluster.SystemTopics;
-import io.holdfast.record.Compression;
-import io.holdfast.record.KeyHash;
-import io.holdfast.record.LogRecord;
-import io.holdfast.record.RecordBatchBuilder;
 import io.holdfast.v1.DescribeProducerRequest;
 import io.holdfast.v1.DescribeProducerResponse;
-import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.LogServiceGrpc;
 import io.holdfast.v1.LookupOffsetsRequest;
 import io.holdfast.v1.LookupOffsetsResponse;
@@ -27,24 +19,18 @@ import io.holdfast.v1.OpenProducerResponse;
 import io.holdfast.v1.PartitionOffset;
 import io.holdfast.v1.PublishRequest;
 import io.holdfast.v1.PublishResponse;
-import io.holdfast.v1.PublishResult;
 import io.holdfast.v1.PublishStreamRequest;
 import io.holdfast.v1.PublishStreamResponse;
 import io.holdfast.v1.ReadRequest;
 import io.holdfast.v1.ReadResponse;
 import io.holdfast.v1.ReadStreamRequest;
 import io.holdfast.v1.ReadStreamResponse;
-import io.holdfast.v1.Record;
-import io.holdfast.v1.Sequence;
 import io.holdfast.v1.TopicPartition;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -52,6 +38,7 @@ import java.util.function.Supplier;
 public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
     private final ClusterState state;
     private final Appends appends;
+    private final Publishing publishing;
     private final Reads reads;
     private final Headers headers;
     private final Forwarder forwarder;
@@ -72,6 +59,7 @@ public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
             ScheduledExecutorService timer) {
         this.state = state;
         this.appends = appends;
+        this.publishing = new Publishing(state, appends, headers, forwarder);
         this.reads = reads;
         this.headers = headers;
         this.forwarder = forwarder;
@@ -110,11 +98,13 @@ public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
             DescribeProducerResponse.Builder response =
                     DescribeProducerResponse.newBuilder().setHeader(headers.header());
             if (row != null) {
-                var last = row.getRecent(row.getRecentCount() - 1);
-                response.setKnown(true)
-                        .setEpoch(row.getEpoch())
-                        .setNextSequence(row.getNextSequence())
-                        .setLastOffset(last.getFirstOffset() + last.getLastSequence() - last.getFirstSequence());
+                response.setKnown(true).setEpoch(row.getEpoch()).setNextSequence(row.getNextSequence());
+                for (ProducerBatch batch : row.getRecentList()) {
+                    if (!batch.getScheduled()) {
+                        response.setLastOffset(
+                                batch.getFirstOffset() + batch.getLastSequence() - batch.getFirstSequence());
+                    }
+                }
             }
             return response.build();
         });
@@ -215,112 +205,7 @@ public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
 
     @Override
     public void publish(PublishRequest request, StreamObserver<PublishResponse> to) {
-        Replies.send(to, executor, () -> {
-            if (request.getRecordsCount() == 0) {
-                throw Refusal.invalid("send at least one record");
-            }
-            SystemTopics.refuse(request.getTopic());
-            TopicRow topic = state.topic(request.getTopic());
-            if (request.hasPartition()) {
-                return publishTo(topic, request.getPartition(), request);
-            }
-            if (request.hasSequence() || request.hasExpectedOffset()) {
-                throw Refusal.invalid("name the partition: a sequence or an expected offset is about one partition");
-            }
-            return publishByKey(topic, request);
-        });
-    }
-
-    private CompletableFuture<PublishResponse> publishByKey(TopicRow topic, PublishRequest request) {
-        int partitions = topic.getAssignmentsCount();
-        int keyless = ThreadLocalRandom.current().nextInt(partitions);
-        Map<Integer, List<Integer>> byPartition = new TreeMap<>();
-        for (int i = 0; i < request.getRecordsCount(); i++) {
-            Record record = request.getRecords(i);
-            int partition = record.hasKey()
-                    ? KeyHash.partition(KeyHash.of(record.getKey().toByteArray()), partitions)
-                    : keyless;
-            byPartition.computeIfAbsent(partition, p -> new ArrayList<>()).add(i);
-        }
-        PublishResult[] results = new PublishResult[request.getRecordsCount()];
-        List<CompletableFuture<ByteString>> parts = new ArrayList<>();
-        byPartition.forEach((partition, positions) -> {
-            PublishRequest.Builder part = request.toBuilder().clearRecords().setPartition(partition);
-            positions.forEach(i -> part.addRecords(request.getRecords(i)));
-            parts.add(publishTo(topic, partition, part.build()).handle((response, failure) -> {
-                for (int i = 0; i < positions.size(); i++) {
-                    results[positions.get(i)] = failure == null
-                            ? response.getResults(i)
-                            : PublishResult.newBuilder()
-                                    .setPartition(partition)
-                                    .setError(Errors.item(failure))
-                                    .build();
-                }
-                if (failure != null && byPartition.size() == 1) {
-                    throw new java.util.concurrent.CompletionException(failure);
-                }
-                return failure == null ? response.getHeader().getSessionToken() : ByteString.EMPTY;
-            }));
-        });
-        return CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).thenApply(ok -> {
-            ByteString token = ByteString.EMPTY;
-            for (CompletableFuture<ByteString> part : parts) {
-                token = token.concat(part.join()); // tokens are lists of partitions, and these are different ones
-            }
-            return PublishResponse.newBuilder()
-                    .setHeader(headers.header().setSessionToken(token))
-                    .addAllResults(List.of(results))
-                    .build();
-        });
-    }
-
-    private CompletableFuture<PublishResponse> publishTo(TopicRow topic, int partition, PublishRequest request) {
-        GroupId group = state.group(topic.getName(), partition);
-        return forwarder.run(
-                group,
-                () -> publishHere(group, request),
-                node -> LogServiceGrpc.newFutureStub(node).publish(request));
-    }
-
-    private CompletableFuture<PublishResponse> publishHere(GroupId group, PublishRequest request) {
-        appends.leader(group);
-        Sequence sequence = request.hasSequence() ? request.getSequence() : null;
-        RecordBatchBuilder builder = new RecordBatchBuilder(Compression.NONE);
-        if (sequence != null) {
-            builder.producer(sequence.getProducerId(), sequence.getEpoch(), sequence.getFirstSequence());
-        }
-        long nowMs = System.currentTimeMillis();
-        for (Record record : request.getRecordsList()) {
-            if (record.getSerializedSize() > appends.limits().recordBytesMax()) {
-                throw Refusal.of(
-                        ErrorReason.ERROR_REASON_RECORD_TOO_LARGE,
-                        "split the record: it has " + record.getSerializedSize() + " bytes, the limit is "
-                                + appends.limits().recordBytesMax());
-            }
-            LogRecord log = Records.toLog(record, nowMs);
-            builder.add(log);
-        }
-        Long expected = request.hasExpectedOffset() ? request.getExpectedOffset() : null;
-        return appends.append(group, builder.build(), sequence, expected)
-                .thenApply(result -> response(group, request, result));
-    }
-
-    private PublishResponse response(GroupId group, PublishRequest request, AppendResult result) {
-        PublishResponse.Builder response = PublishResponse.newBuilder()
-                .setHeader(headers.header()
-                        .setSessionToken(Headers.token(ByteString.EMPTY, group, result.highWatermark())));
-        for (int i = 0; i < request.getRecordsCount(); i++) {
-            boolean duplicate = result.duplicate() || i < result.alreadyStored();
-            PublishResult.Builder one = PublishResult.newBuilder()
-                    .setPartition(group.partition())
-                    .setDuplicate(duplicate)
-                    .setAppendTime(Headers.timestamp(result.appendTimeMs()));
-            if (!result.offsetUnknown() && i >= result.alreadyStored()) {
-                one.setOffset(result.firstOffset() + i - result.alreadyStored());
-            }
-            response.addResults(one);
-        }
-        return response.build();
+        Replies.send(to, executor, () -> publishing.publish(request));
     }
 
     // ---- streams

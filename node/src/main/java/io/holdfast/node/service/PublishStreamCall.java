@@ -11,6 +11,9 @@ import io.holdfast.node.cluster.SystemTopics;
 import io.holdfast.v1.BatchStored;
 import io.holdfast.v1.PublishStreamRequest;
 import io.holdfast.v1.PublishStreamResponse;
+import io.holdfast.v1.Sequence;
+import io.holdfast.v1.TopicPartition;
+import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.CompletableFuture;
@@ -30,6 +33,7 @@ final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
     private final ServerCallStreamObserver<PublishStreamResponse> to;
     private final ClusterState state;
     private final Appends appends;
+    private final Scheduling scheduling;
     private final Headers headers;
     private final NodeMetrics metrics;
     private final Deque<Answer> answers = new ArrayDeque<>();
@@ -54,6 +58,7 @@ final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
         this.to = to;
         this.state = state;
         this.appends = appends;
+        this.scheduling = new Scheduling(appends);
         this.headers = headers;
         this.metrics = metrics;
         metrics.publishStreams.inc();
@@ -80,17 +85,9 @@ final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
             unanswered++;
             unansweredBytes += bytes;
         }
-        GroupId[] group = new GroupId[1];
-        CompletableFuture<AppendResult> result;
+        CompletableFuture<BatchStored> result;
         try {
-            SystemTopics.refuse(request.getPartition().getTopic());
-            group[0] = state.group(
-                    request.getPartition().getTopic(), request.getPartition().getPartition());
-            result = appends.append(
-                    group[0],
-                    request.getBatch().asReadOnlyByteBuffer(),
-                    request.hasSequence() ? request.getSequence() : null,
-                    request.hasExpectedOffset() ? request.getExpectedOffset() : null);
+            result = store(request);
         } catch (Refusal e) {
             result = CompletableFuture.failedFuture(e);
         }
@@ -98,7 +95,7 @@ final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
             PublishStreamResponse.Builder answer =
                     PublishStreamResponse.newBuilder().setCorrelationId(request.getCorrelationId());
             if (failure == null) {
-                answer.setStored(stored(group[0], stored));
+                answer.setStored(stored);
             } else {
                 answer.setError(Errors.item(failure));
             }
@@ -110,17 +107,40 @@ final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
         requestMore();
     }
 
-    private BatchStored stored(GroupId group, AppendResult result) {
+    private CompletableFuture<BatchStored> store(PublishStreamRequest request) {
+        TopicPartition partition = request.getPartition();
+        SystemTopics.refuse(partition.getTopic());
+        GroupId group = state.group(partition.getTopic(), partition.getPartition());
+        ByteBuffer batch = request.getBatch().asReadOnlyByteBuffer();
+        Sequence sequence = request.hasSequence() ? request.getSequence() : null;
+        if (!request.getScheduled()) {
+            return appends.append(
+                            group, batch, sequence, request.hasExpectedOffset() ? request.getExpectedOffset() : null)
+                    .thenApply(result -> stored(group, result)
+                            .setFirstOffset(result.firstOffset())
+                            .setRecordCount(result.recordCount())
+                            .setDuplicate(result.duplicate())
+                            .setOffsetUnknown(result.offsetUnknown())
+                            .setAlreadyStored(result.alreadyStored())
+                            .build());
+        }
+        if (request.hasExpectedOffset()) {
+            throw Refusal.invalid("leave out the expected offset: what is kept for later has no offset yet");
+        }
+        return scheduling.keep(group, batch, sequence).thenApply(kept -> {
+            BatchStored.Builder stored = stored(group, kept.get(kept.size() - 1).result())
+                    .setRecordCount(kept.size())
+                    .setDuplicate(kept.stream().allMatch(one -> one.result().duplicate()));
+            kept.forEach(one -> stored.addScheduleIds(one.id()));
+            return stored.build();
+        });
+    }
+
+    private BatchStored.Builder stored(GroupId group, AppendResult result) {
         return BatchStored.newBuilder()
                 .setHeader(headers.header()
                         .setSessionToken(Headers.token(ByteString.EMPTY, group, result.highWatermark())))
-                .setFirstOffset(result.firstOffset())
-                .setRecordCount(result.recordCount())
-                .setAppendTime(Headers.timestamp(result.appendTimeMs()))
-                .setDuplicate(result.duplicate())
-                .setOffsetUnknown(result.offsetUnknown())
-                .setAlreadyStored(result.alreadyStored())
-                .build();
+                .setAppendTime(Headers.timestamp(result.appendTimeMs()));
     }
 
     private synchronized void send() {

@@ -25,6 +25,7 @@ public final class Records {
     private static final int PLAIN_BYTES_MAX = 64 << 20;
 
     private static final int PRIORITY_MAX = 9;
+    private static final long DELIVER_AHEAD_MS_MAX = 366L * 86_400_000;
     private static final long TTL_SECONDS_MAX = 100L * 366 * 86_400;
 
     private Records() {}
@@ -40,6 +41,11 @@ public final class Records {
         if (record.hasPriority()) {
             headers.add(new RecordHeader(HeaderNames.PRIORITY, priority(record).getBytes(StandardCharsets.US_ASCII)));
         }
+        if (record.hasDeliverAt()) {
+            long due = checkDeliverAt(Headers.millis(record.getDeliverAt()), nowMs);
+            headers.add(new RecordHeader(
+                    HeaderNames.DELIVER_AT_MS, Long.toString(due).getBytes(StandardCharsets.US_ASCII)));
+        }
         return new LogRecord(
                 record.hasEventTime() ? Headers.millis(record.getEventTime()) : nowMs,
                 record.hasKey() ? record.getKey().toByteArray() : null,
@@ -53,6 +59,14 @@ public final class Records {
                     + Integer.toUnsignedString(record.getPriority()));
         }
         return Integer.toString(record.getPriority());
+    }
+
+    /** The time that a record is to be kept until, if that is not too far ahead. */
+    static long checkDeliverAt(long dueMs, long nowMs) {
+        if (dueMs > nowMs + DELIVER_AHEAD_MS_MAX) {
+            throw Refusal.invalid("schedule a record for a time within a year");
+        }
+        return dueMs;
     }
 
     private static String ttl(Record record) {
@@ -89,7 +103,7 @@ public final class Records {
         return records;
     }
 
-    private static List<LogRecord> decode(RecordBatch batch) {
+    public static List<LogRecord> decode(RecordBatch batch) {
         try {
             return batch.records(PLAIN_BYTES_MAX);
         } catch (InvalidBatchException e) {

@@ -1,4 +1,4 @@
-package io.holdfast.node.queue;
+package io.holdfast.node.service;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -11,7 +11,7 @@ import java.util.function.Function;
 import java.util.function.ToIntFunction;
 
 /** Asks each partition about its items, and puts the answers into the order of the items. */
-final class ByPartition {
+public final class ByPartition {
     private ByPartition() {}
 
     /**
@@ -19,7 +19,7 @@ final class ByPartition {
      * @param failed the answer for each item of a partition whose call failed
      * @return never fails
      */
-    static <T, R> CompletableFuture<List<R>> ask(
+    public static <T, R> CompletableFuture<List<R>> ask(
             List<T> items,
             ToIntFunction<T> partitionOf,
             BiFunction<Integer, List<T>, CompletableFuture<List<R>>> call,

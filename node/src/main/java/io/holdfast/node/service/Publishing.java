@@ -1,0 +1,228 @@
+package io.holdfast.node.service;
+
+import com.google.protobuf.ByteString;
+import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.partition.AppendResult;
+import io.holdfast.consensus.raft.GroupId;
+import io.holdfast.internal.v1.TopicRow;
+import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.node.cluster.SystemTopics;
+import io.holdfast.record.Compression;
+import io.holdfast.record.KeyHash;
+import io.holdfast.record.RecordBatchBuilder;
+import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.LogServiceGrpc;
+import io.holdfast.v1.PublishRequest;
+import io.holdfast.v1.PublishResponse;
+import io.holdfast.v1.PublishResult;
+import io.holdfast.v1.Record;
+import io.holdfast.v1.Sequence;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+
+/** Publishes plain records: chooses partitions, forwards to their leaders, and makes batches where this node leads. */
+final class Publishing {
+    private final ClusterState state;
+    private final Appends appends;
+    private final Scheduling scheduling;
+    private final Headers headers;
+    private final Forwarder forwarder;
+
+    Publishing(ClusterState state, Appends appends, Headers headers, Forwarder forwarder) {
+        this.state = state;
+        this.appends = appends;
+        this.scheduling = new Scheduling(appends);
+        this.headers = headers;
+        this.forwarder = forwarder;
+    }
+
+    CompletableFuture<PublishResponse> publish(PublishRequest request) {
+        if (request.getRecordsCount() == 0) {
+            throw Refusal.invalid("send at least one record");
+        }
+        SystemTopics.refuse(request.getTopic());
+        TopicRow topic = state.topic(request.getTopic());
+        if (request.hasPartition()) {
+            return publishTo(topic, request.getPartition(), request);
+        }
+        if (request.hasSequence() || request.hasExpectedOffset()) {
+            throw Refusal.invalid("name the partition: a sequence or an expected offset is about one partition");
+        }
+        return publishByKey(topic, request);
+    }
+
+    private CompletableFuture<PublishResponse> publishByKey(TopicRow topic, PublishRequest request) {
+        int partitions = topic.getAssignmentsCount();
+        int keyless = ThreadLocalRandom.current().nextInt(partitions);
+        Map<Integer, List<Integer>> byPartition = new TreeMap<>();
+        for (int i = 0; i < request.getRecordsCount(); i++) {
+            Record record = request.getRecords(i);
+            int partition = record.hasKey()
+                    ? KeyHash.partition(KeyHash.of(record.getKey().toByteArray()), partitions)
+                    : keyless;
+            byPartition.computeIfAbsent(partition, p -> new ArrayList<>()).add(i);
+        }
+        PublishResult[] results = new PublishResult[request.getRecordsCount()];
+        List<CompletableFuture<ByteString>> parts = new ArrayList<>();
+        byPartition.forEach((partition, positions) -> {
+            PublishRequest.Builder part = request.toBuilder().clearRecords().setPartition(partition);
+            positions.forEach(i -> part.addRecords(request.getRecords(i)));
+            parts.add(publishTo(topic, partition, part.build()).handle((response, failure) -> {
+                for (int i = 0; i < positions.size(); i++) {
+                    results[positions.get(i)] = failure == null ? response.getResults(i) : failed(partition, failure);
+                }
+                if (failure != null && byPartition.size() == 1) {
+                    throw new CompletionException(failure);
+                }
+                return failure == null ? response.getHeader().getSessionToken() : ByteString.EMPTY;
+            }));
+        });
+        return CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).thenApply(ok -> {
+            ByteString token = ByteString.EMPTY;
+            for (CompletableFuture<ByteString> part : parts) {
+                token = token.concat(part.join()); // tokens are lists of partitions, and these are different ones
+            }
+            return response(token, List.of(results));
+        });
+    }
+
+    private CompletableFuture<PublishResponse> publishTo(TopicRow topic, int partition, PublishRequest request) {
+        GroupId group = state.group(topic.getName(), partition);
+        return forwarder.run(
+                group,
+                () -> publishHere(group, request),
+                node -> LogServiceGrpc.newFutureStub(node).publish(request));
+    }
+
+    /** Records in a row that are for now make one batch, each that is for later is by itself. */
+    private CompletableFuture<PublishResponse> publishHere(GroupId group, PublishRequest request) {
+        appends.leader(group);
+        Sequence sequence = request.hasSequence() ? request.getSequence() : null;
+        long nowMs = System.currentTimeMillis();
+        List<Record> records = request.getRecordsList();
+        for (Record record : records) {
+            check(record, nowMs);
+        }
+        boolean later = records.stream().anyMatch(Record::hasDeliverAt);
+        if (later && request.hasExpectedOffset()) {
+            throw Refusal.invalid("leave out the expected offset: a record that is kept for later has no offset yet");
+        }
+        if (!later) {
+            Long expected = request.hasExpectedOffset() ? request.getExpectedOffset() : null;
+            return append(group, records, nowMs, sequence, expected);
+        }
+        List<CompletableFuture<PublishResponse>> parts = new ArrayList<>();
+        int from = 0;
+        while (from < records.size()) {
+            int until = from + 1;
+            while (until < records.size()
+                    && !records.get(from).hasDeliverAt()
+                    && !records.get(until).hasDeliverAt()) {
+                until++;
+            }
+            List<Record> part = records.subList(from, until);
+            Sequence place = Appends.plus(sequence, from);
+            CompletableFuture<PublishResponse> answer = part.get(0).hasDeliverAt()
+                    ? keep(group, part.get(0), nowMs, place)
+                    : append(group, part, nowMs, place, null);
+            parts.add(
+                    records.size() == part.size()
+                            ? answer
+                            : answer.exceptionally(failure -> response(
+                                    ByteString.EMPTY,
+                                    part.stream()
+                                            .map(record -> failed(group.partition(), failure))
+                                            .toList())));
+            from = until;
+        }
+        return CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).thenApply(ok -> {
+            List<PublishResult> results = new ArrayList<>();
+            ByteString token = ByteString.EMPTY;
+            for (CompletableFuture<PublishResponse> part : parts) {
+                results.addAll(part.join().getResultsList());
+                token = token.concat(part.join().getHeader().getSessionToken());
+            }
+            return response(token, results);
+        });
+    }
+
+    private void check(Record record, long nowMs) {
+        if (record.getSerializedSize() > appends.limits().recordBytesMax()) {
+            throw Refusal.of(
+                    ErrorReason.ERROR_REASON_RECORD_TOO_LARGE,
+                    "split the record: it has " + record.getSerializedSize() + " bytes, the limit is "
+                            + appends.limits().recordBytesMax());
+        }
+        if (record.hasDeliverAt()) {
+            Records.checkDeliverAt(Headers.millis(record.getDeliverAt()), nowMs);
+        }
+    }
+
+    private CompletableFuture<PublishResponse> append(
+            GroupId group,
+            List<Record> records,
+            long nowMs,
+            @Nullable Sequence sequence,
+            @Nullable Long expectedOffset) {
+        RecordBatchBuilder builder = new RecordBatchBuilder(Compression.NONE);
+        if (sequence != null) {
+            builder.producer(sequence.getProducerId(), sequence.getEpoch(), sequence.getFirstSequence());
+        }
+        for (Record record : records) {
+            builder.add(Records.toLog(record, nowMs));
+        }
+        return appends.append(group, builder.build(), sequence, expectedOffset).thenApply(result -> {
+            List<PublishResult> results = new ArrayList<>();
+            for (int i = 0; i < records.size(); i++) {
+                PublishResult.Builder one = result(group, result, i < result.alreadyStored());
+                if (!result.offsetUnknown() && i >= result.alreadyStored()) {
+                    one.setOffset(result.firstOffset() + i - result.alreadyStored());
+                }
+                results.add(one.build());
+            }
+            return response(token(group, result), results);
+        });
+    }
+
+    private CompletableFuture<PublishResponse> keep(
+            GroupId group, Record record, long nowMs, @Nullable Sequence sequence) {
+        return scheduling
+                .keep(group, Records.toLog(record, nowMs), Headers.millis(record.getDeliverAt()), sequence)
+                .thenApply(kept -> response(
+                        token(group, kept.result()),
+                        List.of(result(group, kept.result(), false)
+                                .setScheduleId(kept.id())
+                                .build())));
+    }
+
+    private static PublishResult.Builder result(GroupId group, AppendResult result, boolean storedBefore) {
+        return PublishResult.newBuilder()
+                .setPartition(group.partition())
+                .setDuplicate(result.duplicate() || storedBefore)
+                .setAppendTime(Headers.timestamp(result.appendTimeMs()));
+    }
+
+    private static PublishResult failed(int partition, Throwable failure) {
+        return PublishResult.newBuilder()
+                .setPartition(partition)
+                .setError(Errors.item(failure))
+                .build();
+    }
+
+    private static ByteString token(GroupId group, AppendResult result) {
+        return Headers.token(ByteString.EMPTY, group, result.highWatermark());
+    }
+
+    private PublishResponse response(ByteString token, List<PublishResult> results) {
+        return PublishResponse.newBuilder()
+                .setHeader(headers.header().setSessionToken(token))
+                .addAllResults(results)
+                .build();
+    }
+}
