@@ -46,6 +46,7 @@ import picocli.CommandLine.HelpCommand;
             DlqCommand.class,
             ExplainCommand.class,
             StreamCommand.class,
+            ScheduleCommand.class,
             ClusterCommand.class,
             BenchCommand.class,
             HelpCommand.class

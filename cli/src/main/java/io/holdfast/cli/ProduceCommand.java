@@ -14,6 +14,7 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicLong;
@@ -71,6 +72,21 @@ final class ProduceCommand implements Callable<Integer> {
             description = "For queue groups that hand out the highest first. Records without one count as 4.")
     @Nullable
     Integer priority;
+
+    @Option(
+            names = "--delay",
+            paramLabel = "TIME",
+            converter = TimeSpans.class,
+            description = "Not in the log before it has passed, e.g. 90s or 7d. See holdfast schedule.")
+    @Nullable
+    Duration delay;
+
+    @Option(
+            names = "--deliver-at",
+            paramLabel = "TIME",
+            description = "Not in the log before this time, e.g. 2026-12-31T23:00:00Z.")
+    @Nullable
+    Instant deliverAt;
 
     @Mixin
     BatchOptions batch = new BatchOptions();
@@ -165,6 +181,10 @@ final class ProduceCommand implements Callable<Integer> {
                 value.getBytes(UTF_8),
                 List.of(),
                 System.currentTimeMillis());
-        return priority == null ? record : record.withPriority(priority);
+        if (priority != null) {
+            record = record.withPriority(priority);
+        }
+        Instant due = delay == null ? deliverAt : Instant.now().plus(delay);
+        return due == null ? record : record.withDeliverAt(due);
     }
 }

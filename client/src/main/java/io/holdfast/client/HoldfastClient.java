@@ -88,6 +88,11 @@ public final class HoldfastClient implements AutoCloseable {
         return new QueueAdmin(admin);
     }
 
+    /** Records whose time has not come. */
+    public ScheduleAdmin schedules() {
+        return new ScheduleAdmin(admin);
+    }
+
     /** Leases by single calls. */
     public QueueLeases queueLeases(String topic, String group, String member) {
         return new QueueLeases(admin, topic, group, member);

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 /** Records on their way to one partition: being filled, then frozen, then sent until they are acknowledged. */
 final class PendingBatch {
     private final Lane lane;
+    private final boolean scheduled;
     private final long createdNanos = System.nanoTime();
     private final RecordBatchBuilder builder;
     private final List<CompletableFuture<RecordPosition>> futures = new ArrayList<>();
@@ -31,8 +32,10 @@ final class PendingBatch {
     /** It left at least once: without an answer nobody knows whether it was stored. */
     private boolean everSent;
 
-    PendingBatch(Lane lane, Compression compression, long deadlineNanos) {
+    /** @param scheduled for records that the partition keeps for later, which are not mixed with others */
+    PendingBatch(Lane lane, boolean scheduled, Compression compression, long deadlineNanos) {
         this.lane = lane;
+        this.scheduled = scheduled;
         this.builder = new RecordBatchBuilder(compression);
         this.deadlineNanos = deadlineNanos;
     }
@@ -49,7 +52,11 @@ final class PendingBatch {
         return future;
     }
 
-    boolean hasRoomFor(int recordBytesMax, int batchBytesMax) {
+    boolean hasRoomFor(boolean scheduledRecord, int recordBytesMax, int batchBytesMax) {
+        return scheduledRecord == scheduled && fits(recordBytesMax, batchBytesMax);
+    }
+
+    private boolean fits(int recordBytesMax, int batchBytesMax) {
         return builder.recordCount() == 0 || builder.sizeInBytes() + recordBytesMax <= batchBytesMax;
     }
 
@@ -116,7 +123,8 @@ final class PendingBatch {
                 .setPartition(TopicPartition.newBuilder()
                         .setTopic(lane.key().topic())
                         .setPartition(lane.key().partition()))
-                .setBatch(UnsafeByteOperations.unsafeWrap(frozen()));
+                .setBatch(UnsafeByteOperations.unsafeWrap(frozen()))
+                .setScheduled(scheduled);
         if (firstSequence >= 0) {
             request.setSequence(Sequence.newBuilder()
                     .setProducerId(producerId)
@@ -148,15 +156,16 @@ final class PendingBatch {
                 + stored.getAppendTime().getNanos() / 1_000_000;
         for (int i = 0; i < futures.size(); i++) {
             boolean early = i < stored.getAlreadyStored();
-            long offset =
-                    early || stored.getOffsetUnknown() ? -1 : stored.getFirstOffset() + i - stored.getAlreadyStored();
+            boolean unknown = early || stored.getOffsetUnknown() || scheduled;
+            long offset = unknown ? -1 : stored.getFirstOffset() + i - stored.getAlreadyStored();
             futures.get(i)
                     .complete(new RecordPosition(
                             lane.key().topic(),
                             lane.key().partition(),
                             offset,
                             appendMs,
-                            early || stored.getDuplicate()));
+                            early || stored.getDuplicate(),
+                            scheduled ? stored.getScheduleIds(i) : ""));
         }
     }
 

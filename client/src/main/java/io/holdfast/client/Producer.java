@@ -86,12 +86,13 @@ public final class Producer implements AutoCloseable {
     /**
      * Sends a record. Blocks while the producer's memory is full, and at first use until topic and identity are known.
      *
-     * @return completes when a majority has the record on disk
+     * @return completes when a majority has the record on disk, in the log, or, if it has a time to be delivered at, beside it
      * @throws HoldfastException if the record cannot even be queued; then it was certainly not stored
      */
     public CompletableFuture<RecordPosition> send(ProducerRecord record) {
         LogRecord log = record.toLog();
         int bytes = RecordBatchBuilder.sizeInBytesMax(log);
+        boolean scheduled = record.isScheduled();
         int partitions = routes.partitionsIfKnown(record.topic());
         if (partitions == 0) {
             partitions = routes.partitions(record.topic(), min(settings.deliveryTimeout(), Duration.ofSeconds(10)));
@@ -111,7 +112,7 @@ public final class Producer implements AutoCloseable {
             int partition = asked != null ? asked : choosePartition(record, partitions);
             Lane lane = lanes.computeIfAbsent(new PartitionKey(record.topic(), partition), key -> new Lane(key, epoch));
             PendingBatch open = lane.open();
-            if (open != null && !open.hasRoomFor(bytes, settings.batchBytesMax())) {
+            if (open != null && !open.hasRoomFor(scheduled, bytes, settings.batchBytesMax())) {
                 lane.seal(producerId);
                 sticky.remove(record.topic());
                 open = null;
@@ -119,6 +120,7 @@ public final class Producer implements AutoCloseable {
             if (open == null) {
                 open = new PendingBatch(
                         lane,
+                        scheduled,
                         settings.compression(),
                         System.nanoTime() + settings.deliveryTimeout().toNanos());
                 lane.open(open);

@@ -6,6 +6,7 @@ import io.holdfast.record.HeaderNames;
 import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordHeader;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -47,6 +48,18 @@ public record ProducerRecord(
             throw new IllegalArgumentException("choose a priority from 0 to 9, not " + priority);
         }
         return with(HeaderNames.PRIORITY, Integer.toString(priority));
+    }
+
+    /**
+     * Not in the log before that time, at most a year ahead; until then it can be listed and cancelled, see {@link
+     * ScheduleAdmin}. A time that is past means at once.
+     */
+    public ProducerRecord withDeliverAt(Instant time) {
+        return with(HeaderNames.DELIVER_AT_MS, Long.toString(time.toEpochMilli()));
+    }
+
+    boolean isScheduled() {
+        return headers.stream().anyMatch(header -> header.name().equals(HeaderNames.DELIVER_AT_MS));
     }
 
     private ProducerRecord with(String header, String value) {
