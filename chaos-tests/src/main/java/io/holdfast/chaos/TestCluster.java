@@ -22,6 +22,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -86,6 +87,24 @@ public final class TestCluster implements AutoCloseable {
                 id -> NettyChannelBuilder.forTarget(node(id).address())
                         .usePlaintext()
                         .build());
+    }
+
+    /** Stops a node's process where it is; {@link #goOn} lets it go on. */
+    public void freeze(int nodeId) throws IOException, InterruptedException {
+        signal(nodeId, "STOP");
+    }
+
+    public void goOn(int nodeId) throws IOException, InterruptedException {
+        signal(nodeId, "CONT");
+    }
+
+    private void signal(int nodeId, String signal) throws IOException, InterruptedException {
+        Process kill = new ProcessBuilder(
+                        "kill", "-" + signal, Long.toString(node(nodeId).pid()))
+                .start();
+        if (!kill.waitFor(5, TimeUnit.SECONDS) || kill.exitValue() != 0) {
+            throw new IOException("node " + nodeId + " could not be sent " + signal);
+        }
     }
 
     /** Starts what does not run, and waits until everything serves. */

@@ -25,7 +25,6 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -84,9 +83,9 @@ class QueueKillsIT {
                         cluster.startAll();
                     }
                     case 1 -> {
-                        signal(cluster, leader, "STOP");
+                        cluster.freeze(leader);
                         Thread.sleep(2500 + random.nextInt(2000));
-                        signal(cluster, leader, "CONT");
+                        cluster.goOn(leader);
                     }
                     default -> {
                         for (int node = 1; node <= 3; node++) {
@@ -216,13 +215,6 @@ class QueueKillsIT {
             }
         }
         return true;
-    }
-
-    private static void signal(TestCluster cluster, int node, String signal) throws Exception {
-        new ProcessBuilder(
-                        "kill", "-" + signal, Long.toString(cluster.node(node).pid()))
-                .start()
-                .waitFor(5, TimeUnit.SECONDS);
     }
 
     private static Duration millis(int millis) {

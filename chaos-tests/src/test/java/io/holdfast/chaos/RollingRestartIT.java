@@ -2,7 +2,6 @@ package io.holdfast.chaos;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.holdfast.cli.local.LocalNode;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.ReceivedRecord;
 import io.holdfast.v1.Start;
@@ -41,10 +40,10 @@ class RollingRestartIT {
                         gaps.stream().map(Math::round).toList());
 
                 // Longer than any election timeout: somebody else leads when it wakes up, and it must notice.
-                LocalNode leader = cluster.node(cluster.leaderOf(client, TOPIC, 0));
-                signal(leader, "STOP");
+                int leader = cluster.leaderOf(client, TOPIC, 0);
+                cluster.freeze(leader);
                 Thread.sleep(4_000);
-                signal(leader, "CONT");
+                cluster.goOn(leader);
                 load.awaitProgress(600, PATIENCE);
                 load.finish();
                 assertThat(load.failures()).isEmpty();
@@ -52,13 +51,6 @@ class RollingRestartIT {
             }
             cluster.passed();
         }
-    }
-
-    private static void signal(LocalNode node, String signal) throws Exception {
-        assertThat(new ProcessBuilder("kill", "-" + signal, Long.toString(node.pid()))
-                        .start()
-                        .waitFor())
-                .isZero();
     }
 
     private static List<String> findings(TestCluster cluster, HoldfastClient client, KeyedLoad load) {
