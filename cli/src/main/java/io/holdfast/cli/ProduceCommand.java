@@ -61,6 +61,13 @@ final class ProduceCommand implements Callable<Integer> {
     String separator;
 
     @Option(
+            names = "--id-separator",
+            paramLabel = "TEXT",
+            description = "What is before it in a line is the message id, for topics with a --dedup-window.")
+    @Nullable
+    String idSeparator;
+
+    @Option(
             names = {"-p", "--partition"},
             description = "Send everything to this partition.")
     @Nullable
@@ -169,10 +176,16 @@ final class ProduceCommand implements Callable<Integer> {
     private ProducerRecord record(String line) {
         String recordKey = key;
         String value = line;
-        int at = separator == null ? -1 : line.indexOf(separator);
+        String id = null;
+        int idEnd = idSeparator == null ? -1 : value.indexOf(idSeparator);
+        if (idEnd >= 0 && idSeparator != null) {
+            id = value.substring(0, idEnd);
+            value = value.substring(idEnd + idSeparator.length());
+        }
+        int at = separator == null ? -1 : value.indexOf(separator);
         if (at >= 0 && separator != null) {
-            recordKey = line.substring(0, at);
-            value = line.substring(at + separator.length());
+            recordKey = value.substring(0, at);
+            value = value.substring(at + separator.length());
         }
         ProducerRecord record = new ProducerRecord(
                 topic,
@@ -181,6 +194,9 @@ final class ProduceCommand implements Callable<Integer> {
                 value.getBytes(UTF_8),
                 List.of(),
                 System.currentTimeMillis());
+        if (id != null) {
+            record = record.withMessageId(id);
+        }
         if (priority != null) {
             record = record.withPriority(priority);
         }

@@ -49,8 +49,8 @@ final class TopicCommand implements Runnable {
                             defaultValue = "0",
                             description = "Copies of each partition. Default: 3, or 1 on a single node.")
                     int replicas,
-            @Mixin RetentionOptions retention) {
-        TopicConfig config = retention.applyTo(TopicConfig.newBuilder()
+            @Mixin TopicOptions options) {
+        TopicConfig config = options.applyTo(TopicConfig.newBuilder()
                 .setPartitions(partitions)
                 .setReplicas(replicas)
                 .build());
@@ -59,7 +59,7 @@ final class TopicCommand implements Runnable {
             System.out.println(
                     "created " + created.getName() + ": " + created.getConfig().getPartitions() + " partitions, "
                             + created.getConfig().getReplicas() + " replicas"
-                            + RetentionOptions.text(created.getConfig()));
+                            + TopicOptions.text(created.getConfig()));
         }
         return 0;
     }
@@ -70,11 +70,11 @@ final class TopicCommand implements Runnable {
     int update(
             @Mixin ConnectOptions connect,
             @Parameters(paramLabel = "TOPIC") String topic,
-            @Mixin RetentionOptions retention) {
+            @Mixin TopicOptions options) {
         try (HoldfastClient client = connect.connect()) {
             TopicConfig before = client.admin().getTopic(topic).getConfig();
-            Topic updated = client.admin().updateTopic(topic, retention.applyTo(before));
-            System.out.println(topic + RetentionOptions.text(updated.getConfig()));
+            Topic updated = client.admin().updateTopic(topic, options.applyTo(before));
+            System.out.println(topic + TopicOptions.text(updated.getConfig()));
         }
         return 0;
     }
@@ -120,7 +120,7 @@ final class TopicCommand implements Runnable {
                     name, partitions, Start.newBuilder().setLatest(true).build());
             System.out.println(name + ": " + partitions + " partitions, "
                     + topic.getConfig().getReplicas() + " replicas, id " + topic.getTopicId()
-                    + RetentionOptions.text(topic.getConfig()));
+                    + TopicOptions.text(topic.getConfig()));
             Table table = new Table("PARTITION", "LEADER", "REPLICAS", "START", "END", "BYTES");
             for (Route route : routes.getRoutesList()) {
                 int p = route.getPartition().getPartition();

@@ -1,11 +1,13 @@
 package io.holdfast.client;
 
+import com.google.protobuf.Timestamp;
 import com.google.protobuf.UnsafeByteOperations;
 import io.holdfast.record.Compression;
 import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordBatch;
 import io.holdfast.record.RecordBatchBuilder;
 import io.holdfast.v1.BatchStored;
+import io.holdfast.v1.PublishResult;
 import io.holdfast.v1.PublishStreamRequest;
 import io.holdfast.v1.Sequence;
 import io.holdfast.v1.TopicPartition;
@@ -152,21 +154,37 @@ final class PendingBatch {
 
     /** Completes the callers' futures; outside any lock. */
     void succeed(BatchStored stored) {
-        long appendMs = stored.getAppendTime().getSeconds() * 1000
-                + stored.getAppendTime().getNanos() / 1_000_000;
+        long appendMs = millis(stored.getAppendTime());
         for (int i = 0; i < futures.size(); i++) {
             boolean early = i < stored.getAlreadyStored();
-            boolean unknown = early || stored.getOffsetUnknown() || scheduled;
-            long offset = unknown ? -1 : stored.getFirstOffset() + i - stored.getAlreadyStored();
+            boolean unknown = early || stored.getOffsetUnknown();
             futures.get(i)
-                    .complete(new RecordPosition(
-                            lane.key().topic(),
-                            lane.key().partition(),
-                            offset,
-                            appendMs,
-                            early || stored.getDuplicate(),
-                            scheduled ? stored.getScheduleIds(i) : ""));
+                    .complete(
+                            stored.getResultsCount() > 0
+                                    ? position(stored.getResults(i))
+                                    : new RecordPosition(
+                                            lane.key().topic(),
+                                            lane.key().partition(),
+                                            unknown ? -1 : stored.getFirstOffset() + i - stored.getAlreadyStored(),
+                                            appendMs,
+                                            early || stored.getDuplicate(),
+                                            ""));
         }
+    }
+
+    /** Of a record that went its own way. */
+    private RecordPosition position(PublishResult result) {
+        return new RecordPosition(
+                lane.key().topic(),
+                lane.key().partition(),
+                result.hasOffset() ? result.getOffset() : -1,
+                millis(result.getAppendTime()),
+                result.getDuplicate(),
+                result.getScheduleId());
+    }
+
+    private static long millis(Timestamp time) {
+        return time.getSeconds() * 1000 + time.getNanos() / 1_000_000;
     }
 
     void fail(HoldfastException failure) {

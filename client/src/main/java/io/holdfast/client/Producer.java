@@ -233,7 +233,7 @@ public final class Producer implements AutoCloseable {
     }
 
     private int choosePartition(ProducerRecord record, int partitions) {
-        byte[] key = record.key();
+        byte[] key = record.key() != null ? record.key() : record.messageId();
         if (key != null) {
             return KeyHash.partition(KeyHash.of(key), partitions);
         }

@@ -1,6 +1,6 @@
 package io.holdfast.client;
 
-import static java.nio.charset.StandardCharsets.US_ASCII;
+import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.holdfast.record.HeaderNames;
 import io.holdfast.record.LogRecord;
@@ -58,13 +58,30 @@ public record ProducerRecord(
         return with(HeaderNames.DELIVER_AT_MS, Long.toString(time.toEpochMilli()));
     }
 
+    /**
+     * In a topic with a dedup window: not stored if one with this id was within it; the position is that one's then. Without
+     * a key the id says which partition.
+     */
+    public ProducerRecord withMessageId(String id) {
+        return with(HeaderNames.MESSAGE_ID, id);
+    }
+
+    byte @Nullable [] messageId() {
+        for (RecordHeader header : headers) {
+            if (header.name().equals(HeaderNames.MESSAGE_ID)) {
+                return header.value();
+            }
+        }
+        return null;
+    }
+
     boolean isScheduled() {
         return headers.stream().anyMatch(header -> header.name().equals(HeaderNames.DELIVER_AT_MS));
     }
 
     private ProducerRecord with(String header, String value) {
         List<RecordHeader> more = new ArrayList<>(headers);
-        more.add(new RecordHeader(header, value.getBytes(US_ASCII)));
+        more.add(new RecordHeader(header, value.getBytes(UTF_8)));
         return new ProducerRecord(topic, partition, key, this.value, List.copyOf(more), timestampMs);
     }
 

@@ -8,6 +8,9 @@ public final class HeaderNames {
     /** Not in the log before this time: milliseconds since 1970, in decimal. */
     public static final String DELIVER_AT_MS = "holdfast-deliver-at-ms";
 
+    /** By what a topic with a dedup window knows a record again: any bytes. */
+    public static final String MESSAGE_ID = "holdfast-message-id";
+
     /** The higher the earlier, for queue groups that look at it: one digit. */
     public static final String PRIORITY = "holdfast-priority";
 

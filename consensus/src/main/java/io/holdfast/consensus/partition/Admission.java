@@ -1,5 +1,8 @@
 package io.holdfast.consensus.partition;
 
+import io.holdfast.consensus.dedup.DedupTable;
+import io.holdfast.consensus.dedup.KnownId;
+import io.holdfast.consensus.dedup.MessageId;
 import io.holdfast.consensus.partition.ProducerTable.Decision;
 import io.holdfast.consensus.partition.ProducerTable.Verdict;
 import io.holdfast.consensus.schedule.SchedulePosition;
@@ -8,6 +11,11 @@ import io.holdfast.internal.v1.BatchHeader;
 import io.holdfast.internal.v1.BatchReply;
 import io.holdfast.internal.v1.BatchResult;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 
 /**
  * Decides, in apply, what becomes of the batches of an append entry, and enters it in the tables: into the log, into the
@@ -16,10 +24,14 @@ import java.io.IOException;
 final class Admission {
     private final ProducerTable producers;
     private final ScheduleTable schedule;
+    private final DedupTable dedup;
+    /** Longest of the entry. */
+    private long windowMs;
 
-    Admission(ProducerTable producers, ScheduleTable schedule) {
+    Admission(ProducerTable producers, ScheduleTable schedule, DedupTable dedup) {
         this.producers = producers;
         this.schedule = schedule;
+        this.dedup = dedup;
     }
 
     /** @param endOfLog where the batch goes if it goes into the log */
@@ -37,10 +49,7 @@ final class Admission {
                         batch.getFirstSequence(),
                         batch.getRecordCount());
         return switch (decision.verdict()) {
-            case APPEND ->
-                batch.hasExpectedOffset() && batch.getExpectedOffset() != endOfLog
-                        ? refused(BatchResult.BATCH_RESULT_OFFSET_MISMATCH, endOfLog)
-                        : take(batch, decision.skip(), endOfLog, nowMs);
+            case APPEND -> admitNew(batch, decision.skip(), endOfLog, nowMs);
             case DUPLICATE ->
                 BatchReply.newBuilder()
                         .setResult(BatchResult.BATCH_RESULT_DUPLICATE)
@@ -53,14 +62,50 @@ final class Admission {
         };
     }
 
-    private BatchReply take(BatchHeader batch, int skip, long endOfLog, long nowMs) {
-        boolean later = batch.hasScheduled();
-        long place = later
-                ? schedule.add(
-                                batch.getScheduled().getDueMs(),
-                                batch.getScheduled().getBatch())
-                        .number()
-                : endOfLog;
+    /** Ends an entry. */
+    void flush(long nowMs) throws IOException {
+        schedule.flush();
+        dedup.flush(nowMs, windowMs);
+        windowMs = 0;
+    }
+
+    private BatchReply admitNew(BatchHeader batch, int skip, long endOfLog, long nowMs) throws IOException {
+        List<MessageId> ids = ids(batch, skip);
+        long window = batch.getMessageIds().getWindowMs();
+        Set<MessageId> seen = new HashSet<>();
+        for (MessageId id : ids) {
+            KnownId known = dedup.find(id, nowMs, window);
+            if (known != null && batch.getRecordCount() == 1) {
+                enterProducer(batch, 0, known.offset(), known.dueMs() != null, nowMs);
+                return duplicate(known);
+            }
+            if (known != null || (!id.isNone() && !seen.add(id))) {
+                return refused(BatchResult.BATCH_RESULT_HAS_DUPLICATES, 0);
+            }
+        }
+        if (batch.hasExpectedOffset() && batch.getExpectedOffset() != endOfLog) {
+            return refused(BatchResult.BATCH_RESULT_OFFSET_MISMATCH, endOfLog);
+        }
+        windowMs = Math.max(windowMs, window);
+        if (!batch.hasScheduled()) {
+            enterProducer(batch, skip, endOfLog, false, nowMs);
+            for (int i = 0; i < ids.size(); i++) {
+                dedup.add(ids.get(i), nowMs, endOfLog + i, null);
+            }
+            return appended(endOfLog, skip);
+        }
+        SchedulePosition position = schedule.add(
+                batch.getScheduled().getDueMs(), batch.getScheduled().getBatch());
+        enterProducer(batch, 0, position.number(), true, nowMs);
+        ids.forEach(id -> dedup.add(id, nowMs, position.number(), position.dueMs()));
+        return BatchReply.newBuilder()
+                .setResult(BatchResult.BATCH_RESULT_SCHEDULED)
+                .setFirstOffset(position.number())
+                .setDueMs(position.dueMs())
+                .build();
+    }
+
+    private void enterProducer(BatchHeader batch, int skip, long place, boolean scheduled, long nowMs) {
         if (batch.getProducerId() != 0) {
             producers.stored(
                     batch.getProducerId(),
@@ -68,15 +113,18 @@ final class Admission {
                     batch.getFirstSequence() + skip,
                     batch.getRecordCount() - skip,
                     place,
-                    later,
+                    scheduled,
                     nowMs);
         }
-        return later
-                ? BatchReply.newBuilder()
-                        .setResult(BatchResult.BATCH_RESULT_SCHEDULED)
-                        .setFirstOffset(place)
-                        .build()
-                : appended(place, skip);
+    }
+
+    private static List<MessageId> ids(BatchHeader batch, int skip) {
+        List<MessageId> ids = new ArrayList<>();
+        ByteBuffer hashes = batch.getMessageIds().getHashes().asReadOnlyByteBuffer();
+        while (hashes.remaining() >= MessageId.BYTES) {
+            ids.add(MessageId.read(hashes));
+        }
+        return ids.subList(Math.min(skip, ids.size()), ids.size());
     }
 
     private static BatchReply appended(long firstOffset, int skip) {
@@ -85,6 +133,14 @@ final class Admission {
                 .setFirstOffset(firstOffset)
                 .setAlreadyStored(skip)
                 .build();
+    }
+
+    private static BatchReply duplicate(KnownId known) {
+        BatchReply.Builder reply = BatchReply.newBuilder()
+                .setResult(BatchResult.BATCH_RESULT_DUPLICATE_ID)
+                .setFirstOffset(known.offset());
+        Long dueMs = known.dueMs();
+        return dueMs == null ? reply.build() : reply.setDueMs(dueMs).build();
     }
 
     private static BatchReply refused(BatchResult why, long expected) {

@@ -5,6 +5,7 @@ import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.raft.RaftBytes;
 import io.holdfast.internal.v1.AppendCommand;
 import io.holdfast.internal.v1.BatchReply;
+import io.holdfast.internal.v1.BatchResult;
 import io.holdfast.internal.v1.PartitionCommand;
 import io.holdfast.internal.v1.PartitionReply;
 import io.holdfast.v1.ErrorReason;
@@ -32,8 +33,6 @@ final class AppendQueue {
     private static final int ENTRIES_IN_FLIGHT_MAX = 3;
     /** Waiting bytes that are worth an entry of their own while another is under way. */
     private static final int LARGE_ENTRY_BYTES = 256 << 10;
-    /** What an entry says of each of its batches, at most. */
-    private static final int HEADER_BYTES = 96;
 
     private static final Duration RETRY_AFTER = Duration.ofMillis(20);
 
@@ -56,7 +55,11 @@ final class AppendQueue {
         CompletableFuture<PartitionReply> propose(PartitionMessage message);
     }
 
-    private record Waiting(BatchAppend append, int bytes, CompletableFuture<AppendResult> result) {}
+    private record Waiting(BatchAppend append, int bytes, CompletableFuture<AppendResult> result) {
+        int entryBytes() {
+            return bytes + append.headerBytes();
+        }
+    }
 
     AppendQueue(
             Proposer proposer,
@@ -188,11 +191,10 @@ final class AppendQueue {
     private List<Waiting> takeEntry() {
         List<Waiting> entry = new ArrayList<>();
         int bytes = 0;
-        while (!waiting.isEmpty()
-                && (entry.isEmpty() || bytes + waiting.peek().bytes + HEADER_BYTES <= entryBytesMax)) {
+        while (!waiting.isEmpty() && (entry.isEmpty() || bytes + waiting.peek().entryBytes() <= entryBytesMax)) {
             Waiting next = waiting.remove();
             entry.add(next);
-            bytes += next.bytes + HEADER_BYTES;
+            bytes += next.entryBytes();
             bytesWaiting -= next.bytes;
         }
         return entry;
@@ -245,31 +247,31 @@ final class AppendQueue {
     }
 
     private static void completeOne(Waiting one, PartitionReply answer, BatchReply batch) {
-        int records = one.append.header().getRecordCount() - batch.getAlreadyStored();
         switch (batch.getResult()) {
             case BATCH_RESULT_APPENDED, BATCH_RESULT_SCHEDULED ->
-                one.result.complete(new AppendResult(
-                        batch.getFirstOffset(),
-                        records,
-                        answer.getAppendTimeMs(),
-                        false,
-                        false,
-                        batch.getAlreadyStored(),
-                        answer.getHighWatermark()));
-            case BATCH_RESULT_DUPLICATE ->
-                one.result.complete(new AppendResult(
-                        batch.getFirstOffset(),
-                        records,
-                        answer.getAppendTimeMs(),
-                        true,
-                        false,
-                        0,
-                        answer.getHighWatermark()));
+                one.result.complete(result(one.append, answer, batch, false, false));
+            case BATCH_RESULT_DUPLICATE, BATCH_RESULT_DUPLICATE_ID ->
+                one.result.complete(result(one.append, answer, batch, true, false));
             case BATCH_RESULT_DUPLICATE_OFFSET_UNKNOWN ->
-                one.result.complete(new AppendResult(
-                        0, records, answer.getAppendTimeMs(), true, true, 0, answer.getHighWatermark()));
+                one.result.complete(result(one.append, answer, batch, true, true));
             default -> one.result.completeExceptionally(refusal(batch));
         }
+    }
+
+    private static AppendResult result(
+            BatchAppend append, PartitionReply answer, BatchReply batch, boolean duplicate, boolean offsetUnknown) {
+        boolean byId = batch.getResult() == BatchResult.BATCH_RESULT_DUPLICATE_ID;
+        return new AppendResult(
+                batch.getFirstOffset(),
+                append.recordCount() - batch.getAlreadyStored(),
+                answer.getAppendTimeMs(),
+                duplicate,
+                offsetUnknown,
+                batch.getAlreadyStored(),
+                byId
+                        ? batch.hasDueMs() ? batch.getDueMs() : null
+                        : append.terms().dueMs(),
+                answer.getHighWatermark());
     }
 
     private static Refusal refusal(BatchReply batch) {
@@ -290,6 +292,11 @@ final class AppendQueue {
                 Refusal.of(
                         ErrorReason.ERROR_REASON_UNKNOWN_PRODUCER,
                         "open a new producer: the partition does not know this one, which must start at sequence 0");
+            case BATCH_RESULT_HAS_DUPLICATES ->
+                Refusal.later(
+                        ErrorReason.ERROR_REASON_UNAVAILABLE,
+                        "try again: a record of the batch was stored by another a moment ago",
+                        RETRY_AFTER);
             case BATCH_RESULT_NOT_SCHEDULED -> Refusal.invalid("nothing to do: the record left the schedule before");
             case BATCH_RESULT_OFFSET_MISMATCH ->
                 Refusal.of(

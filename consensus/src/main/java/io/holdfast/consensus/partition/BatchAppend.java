@@ -1,12 +1,14 @@
 package io.holdfast.consensus.partition;
 
 import com.google.protobuf.UnsafeByteOperations;
+import io.holdfast.consensus.dedup.MessageId;
 import io.holdfast.consensus.schedule.SchedulePosition;
-import io.holdfast.consensus.schedule.ScheduledRecord;
 import io.holdfast.internal.v1.BatchHeader;
+import io.holdfast.internal.v1.MessageIds;
 import io.holdfast.internal.v1.ScheduledBatch;
 import io.holdfast.record.RecordBatch;
 import java.nio.ByteBuffer;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,35 +16,71 @@ import org.jspecify.annotations.Nullable;
  *
  * @param bytes the batch, as the client sent it; kept until it is applied
  * @param sequence whose it is and its place in that producer's order; null if the producer does not care
- * @param expectedOffset append only if the log ends here; null for anywhere
- * @param dueMs keep it until then, it has one record; null to append it
- * @param from append it if and only if it is still kept here; null if it comes from outside
  */
-public record BatchAppend(
-        ByteBuffer bytes,
-        @Nullable Sequence sequence,
-        @Nullable Long expectedOffset,
-        @Nullable Long dueMs,
-        @Nullable SchedulePosition from) {
+public record BatchAppend(ByteBuffer bytes, @Nullable Sequence sequence, Terms terms) {
+    private static final int HEADER_BYTES = 112;
 
     /** @param epoch unsigned */
     public record Sequence(long producerId, int epoch, long first) {}
 
-    public static BatchAppend toLog(ByteBuffer bytes, @Nullable Sequence sequence, @Nullable Long expectedOffset) {
-        return new BatchAppend(bytes, sequence, expectedOffset, null, null);
+    /**
+     * On what terms a batch is stored, and where.
+     *
+     * @param expectedOffset only if the log ends here; null for anywhere
+     * @param dueMs in the schedule until then, it has one record; null for the log
+     * @param from out of the schedule, if it is still there; null if it comes from outside
+     * @param ids of its records, one for each; null if they may be stored as often as they come
+     */
+    public record Terms(
+            @Nullable Long expectedOffset,
+            @Nullable Long dueMs,
+            @Nullable SchedulePosition from,
+            @Nullable Ids ids) {
+        /** At the end of the log, whatever is there. */
+        public static final Terms NONE = new Terms(null, null, null, null);
+
+        static Terms from(SchedulePosition position) {
+            return new Terms(null, null, position, null);
+        }
+
+        public Terms withExpectedOffset(@Nullable Long offset) {
+            return new Terms(offset, dueMs, from, ids);
+        }
+
+        public Terms withDueMs(@Nullable Long newDueMs) {
+            return new Terms(expectedOffset, newDueMs, from, ids);
+        }
+
+        public Terms withIds(@Nullable Ids newIds) {
+            return new Terms(expectedOffset, dueMs, from, newIds);
+        }
     }
 
-    public static BatchAppend toSchedule(ByteBuffer bytes, @Nullable Sequence sequence, long dueMs) {
-        return new BatchAppend(bytes, sequence, null, dueMs, null);
+    /** @param windowMs how long an id is known */
+    public record Ids(List<MessageId> ids, long windowMs) {
+        MessageIds toHeader() {
+            ByteBuffer hashes = ByteBuffer.allocate(ids.size() * MessageId.BYTES);
+            ids.forEach(id -> id.write(hashes));
+            return MessageIds.newBuilder()
+                    .setHashes(UnsafeByteOperations.unsafeWrap(hashes.flip()))
+                    .setWindowMs(windowMs)
+                    .build();
+        }
     }
 
-    static BatchAppend fromSchedule(ScheduledRecord record) {
-        return new BatchAppend(record.batch(), null, null, null, record.position());
+    int recordCount() {
+        return new RecordBatch(bytes).recordCount();
     }
 
     /** Bytes of it that go into the segment. */
     int payloadBytes() {
-        return dueMs == null ? bytes.remaining() : 0;
+        return terms.dueMs == null ? bytes.remaining() : 0;
+    }
+
+    /** Bytes that an entry takes because of it, besides the batch; about. */
+    int headerBytes() {
+        Ids ids = terms.ids;
+        return HEADER_BYTES + (ids == null ? 0 : ids.ids.size() * MessageId.BYTES);
     }
 
     BatchHeader header() {
@@ -57,16 +95,19 @@ public record BatchAppend(
                     .setProducerEpoch(sequence.epoch())
                     .setFirstSequence(sequence.first());
         }
-        if (expectedOffset != null) {
-            header.setExpectedOffset(expectedOffset);
+        if (terms.expectedOffset != null) {
+            header.setExpectedOffset(terms.expectedOffset);
         }
-        if (dueMs != null) {
+        if (terms.dueMs != null) {
             header.setScheduled(ScheduledBatch.newBuilder()
-                    .setDueMs(dueMs)
+                    .setDueMs(terms.dueMs)
                     .setBatch(UnsafeByteOperations.unsafeWrap(bytes.duplicate())));
         }
-        if (from != null) {
-            header.setDue(from.toKey());
+        if (terms.from != null) {
+            header.setDue(terms.from.toKey());
+        }
+        if (terms.ids != null) {
+            header.setMessageIds(terms.ids.toHeader());
         }
         return header.build();
     }

@@ -2,6 +2,8 @@ package io.holdfast.consensus.partition;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.MessageLite;
+import io.holdfast.consensus.dedup.DedupRows;
+import io.holdfast.consensus.dedup.DedupTable;
 import io.holdfast.consensus.queue.QueueTable;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.schedule.SchedulePosition;
@@ -31,16 +33,28 @@ final class CheckpointRows {
     private final StateTables tables;
     private final GroupId group;
     private final ScheduleRows scheduled;
+    private final DedupRows messageIds;
 
     CheckpointRows(StateTables tables, GroupId group) {
         this.tables = tables;
         this.group = group;
         this.scheduled = new ScheduleRows(tables, group);
+        this.messageIds = new DedupRows(tables, group);
     }
 
     /** The records that are kept for later. */
     ScheduleRows scheduled() {
         return scheduled;
+    }
+
+    /** The message ids that are known. */
+    DedupRows messageIds() {
+        return messageIds;
+    }
+
+    /** All rows as they are now, whatever becomes of them; to be closed. */
+    StateTables.View view() throws IOException {
+        return tables.view();
     }
 
     @Nullable
@@ -105,13 +119,15 @@ final class CheckpointRows {
             ProducerTable producers,
             QueueTable queues,
             StreamGroupTable streamGroups,
-            ScheduleTable schedule)
+            ScheduleTable schedule,
+            DedupTable dedup)
             throws IOException {
         Update update = new Update().put(Table.CHECKPOINTS, group.bytes(), checkpoint.toByteArray());
         producers.dirty().forEach(id -> put(update, Table.PRODUCERS, rowKey(id), producers.row(id)));
         queues.dirty().forEach(id -> put(update, Table.QUEUES, rowKey(id), queues.row(id)));
         streamGroups.dirty().forEach(name -> put(update, Table.STREAM_GROUPS, rowKey(name), streamGroups.row(name)));
         scheduled.delete(schedule.removed(), update);
+        messageIds.deleteBelow(dedup.floor(), update);
         tables.write(update);
         producers.stored();
         queues.stored();
@@ -130,7 +146,8 @@ final class CheckpointRows {
     /**
      * Replaces everything by a copied checkpoint.
      *
-     * @param gone positions in the schedule that it does not have; what it has was written before
+     * @param gone positions in the schedule that it does not have; what it has, of the schedule and of message ids, was
+     *     written before
      */
     void replace(PartitionRows rows, Collection<SchedulePosition> gone) throws IOException {
         Update update = nothing(group)
@@ -153,7 +170,9 @@ final class CheckpointRows {
 
     /** Removes all rows of a group that is no longer here. */
     static void delete(StateTables tables, GroupId group) throws IOException {
-        tables.write(nothing(group).deletePrefix(Table.SCHEDULED, group.bytes()));
+        tables.write(nothing(group)
+                .deletePrefix(Table.SCHEDULED, group.bytes())
+                .deletePrefix(Table.MESSAGE_IDS, group.bytes()));
     }
 
     private byte[] rowKey(long id) {

@@ -2,13 +2,15 @@ package io.holdfast.consensus.partition;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.UnsafeByteOperations;
+import io.holdfast.consensus.dedup.DedupRows;
 import io.holdfast.consensus.schedule.ScheduleCopy;
 import io.holdfast.consensus.schedule.SchedulePosition;
-import io.holdfast.consensus.schedule.ScheduleRows;
 import io.holdfast.internal.v1.CheckpointEnd;
 import io.holdfast.internal.v1.CheckpointStart;
+import io.holdfast.internal.v1.DedupState;
 import io.holdfast.internal.v1.FetchCheckpointResponse;
 import io.holdfast.internal.v1.FileChunk;
+import io.holdfast.internal.v1.MessageIdRows;
 import io.holdfast.internal.v1.PartitionCheckpoint;
 import io.holdfast.internal.v1.ProducerEntry;
 import io.holdfast.internal.v1.QueueRow;
@@ -41,6 +43,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class CheckpointTransfers {
     private static final int CHUNK_BYTES = 1 << 20;
+    private static final int CHUNK_ROWS = 10_000;
     private static final long GRACE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private final AtomicInteger running = new AtomicInteger();
@@ -51,9 +54,9 @@ final class CheckpointTransfers {
         return running.get() == 0 && System.nanoTime() - lastEnd >= GRACE_NANOS;
     }
 
-    /** Opens all files at once, so that a trim may delete their names, and looks at the schedule as it is now. */
-    Outgoing open(PartitionRows rows, PartitionLog log, ScheduleRows scheduled) throws IOException {
-        Outgoing outgoing = new Outgoing(rows, scheduled, scheduled.view());
+    /** Opens all files at once, so that a trim may delete their names, and looks at the tables as they are now. */
+    Outgoing open(PartitionRows rows, PartitionLog log, CheckpointRows tables) throws IOException {
+        Outgoing outgoing = new Outgoing(rows, tables, tables.view());
         running.incrementAndGet();
         try {
             for (SegmentFiles.Part part : SegmentFiles.of(log.directory(), CheckpointRows.toLog(rows.checkpoint()))) {
@@ -76,12 +79,12 @@ final class CheckpointTransfers {
         private final PartitionRows rows;
         private final List<OpenFile> files = new ArrayList<>();
 
-        private final ScheduleRows scheduled;
+        private final CheckpointRows tables;
         private final StateTables.View view;
 
-        private Outgoing(PartitionRows rows, ScheduleRows scheduled, StateTables.View view) {
+        private Outgoing(PartitionRows rows, CheckpointRows tables, StateTables.View view) {
             this.rows = rows;
-            this.scheduled = scheduled;
+            this.tables = tables;
             this.view = view;
         }
 
@@ -101,6 +104,7 @@ final class CheckpointTransfers {
                         .build());
             }
             sendScheduled(to);
+            sendMessageIds(to);
             to.accept(FetchCheckpointResponse.newBuilder()
                     .setEnd(CheckpointEnd.newBuilder().addAllProducers(rows.producers()))
                     .build());
@@ -110,7 +114,7 @@ final class CheckpointTransfers {
             long end = rows.checkpoint().getSchedule().getNextNumber();
             ScheduledRows.Builder chunk = ScheduledRows.newBuilder();
             int[] bytes = {0};
-            scheduled.scan(view, (position, batch) -> {
+            tables.scheduled().scan(view, (position, batch) -> {
                 if (Long.compareUnsigned(position.number(), end) < 0) { // later ones count from a later checkpoint on
                     chunk.addRows(ScheduledRow.newBuilder()
                             .setKey(position.toKey())
@@ -127,6 +131,21 @@ final class CheckpointTransfers {
                 return true;
             });
             to.accept(FetchCheckpointResponse.newBuilder().setScheduled(chunk).build());
+        }
+
+        private void sendMessageIds(Consumer<FetchCheckpointResponse> to) throws IOException {
+            DedupState known = rows.checkpoint().getDedup();
+            MessageIdRows.Builder chunk = MessageIdRows.newBuilder();
+            tables.messageIds().scan(view, known.getFloor(), known.getNextNumber(), row -> {
+                chunk.addRows(row);
+                if (chunk.getRowsCount() >= CHUNK_ROWS) {
+                    to.accept(FetchCheckpointResponse.newBuilder()
+                            .setMessageIds(chunk)
+                            .build());
+                    chunk.clear();
+                }
+            });
+            to.accept(FetchCheckpointResponse.newBuilder().setMessageIds(chunk).build());
         }
 
         private void sendFile(OpenFile file, Consumer<FetchCheckpointResponse> to) throws IOException {
@@ -172,13 +191,15 @@ final class CheckpointTransfers {
         private final List<QueueRow> queues = new ArrayList<>();
         private final List<StreamGroupRow> streamGroups = new ArrayList<>();
         private final ScheduleCopy schedule;
+        private final DedupRows messageIds;
         private boolean ended;
         private @Nullable String fileName;
         private @Nullable FileChannel file;
 
-        Incoming(Path folder, ScheduleRows scheduled) {
+        Incoming(Path folder, CheckpointRows tables) {
             this.folder = folder;
-            this.schedule = new ScheduleCopy(scheduled);
+            this.schedule = new ScheduleCopy(tables.scheduled());
+            this.messageIds = tables.messageIds();
         }
 
         void take(FetchCheckpointResponse part) {
@@ -189,6 +210,7 @@ final class CheckpointTransfers {
                     case QUEUE -> queues.add(part.getQueue());
                     case STREAM_GROUP -> streamGroups.add(part.getStreamGroup());
                     case SCHEDULED -> schedule.take(part.getScheduled().getRowsList());
+                    case MESSAGE_IDS -> messageIds.take(part.getMessageIds().getRowsList());
                     case END -> {
                         schedule.end();
                         producers.addAll(part.getEnd().getProducersList());

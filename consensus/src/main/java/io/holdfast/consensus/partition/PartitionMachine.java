@@ -1,6 +1,8 @@
 package io.holdfast.consensus.partition;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import io.holdfast.consensus.dedup.DedupTable;
+import io.holdfast.consensus.dedup.MessageId;
 import io.holdfast.consensus.queue.QueueTable;
 import io.holdfast.consensus.raft.CheckpointSource;
 import io.holdfast.consensus.raft.GroupId;
@@ -70,6 +72,7 @@ final class PartitionMachine extends GroupMachine {
     private final QueueTable queues = new QueueTable();
     private final StreamGroupTable streamGroups = new StreamGroupTable();
     private final ScheduleTable schedule;
+    private final DedupTable dedup;
     private final Admission admission;
     /** Held for writing while the log is being replaced by a copied one; nested inside the state lock. */
     private final ReadWriteLock replacing = new ReentrantReadWriteLock();
@@ -96,7 +99,8 @@ final class PartitionMachine extends GroupMachine {
         this.payloadReaders = payloadReaders;
         this.rows = new CheckpointRows(tables, group);
         this.schedule = new ScheduleTable(rows.scheduled());
-        this.admission = new Admission(producers, schedule);
+        this.dedup = new DedupTable(rows.messageIds());
+        this.admission = new Admission(producers, schedule, dedup);
         this.source = source;
     }
 
@@ -149,6 +153,7 @@ final class PartitionMachine extends GroupMachine {
         queues.load(checkpoint.getQueueClockMs(), stored.queues());
         streamGroups.load(stored.streamGroups());
         schedule.load(checkpoint.getSchedule());
+        dedup.load(checkpoint.getDedup());
         highWatermark.set(opened.nextOffset());
     }
 
@@ -164,9 +169,10 @@ final class PartitionMachine extends GroupMachine {
                 .setNowMs(nowMs)
                 .setQueueClockMs(queues.clockMs())
                 .setLogFolder(logFolder)
-                .setSchedule(schedule.state());
+                .setSchedule(schedule.state())
+                .setDedup(dedup.state());
         CheckpointRows.addLog(checkpoint, log().checkpoint());
-        rows.store(checkpoint.build(), producers, queues, streamGroups, schedule);
+        rows.store(checkpoint.build(), producers, queues, streamGroups, schedule, dedup);
         log().checkpointStored();
     }
 
@@ -303,7 +309,7 @@ final class PartitionMachine extends GroupMachine {
             position += batch.hasScheduled() ? 0 : batch.getSize();
             reply.addBatches(result);
         }
-        schedule.flush();
+        admission.flush(nowMs);
         if (position > 0) {
             log().apply(id, nowMs, accepted);
         }
@@ -343,6 +349,18 @@ final class PartitionMachine extends GroupMachine {
         return schedule;
     }
 
+    /** Asks whether one of these ids is known now. */
+    boolean isAnyKnown(List<MessageId> ids, long windowMs) throws IOException {
+        synchronized (stateLock()) {
+            for (MessageId id : ids) {
+                if (dedup.find(id, nowMs, windowMs) != null) {
+                    return true;
+                }
+            }
+            return false;
+        }
+    }
+
     /** Asks the stream groups' state a short question. */
     <T> T streamGroups(Function<StreamGroupTable, T> question) {
         synchronized (stateLock()) {
@@ -367,7 +385,7 @@ final class PartitionMachine extends GroupMachine {
             if (stored == null) {
                 throw new IOException(groupId() + " has lost its checkpoint");
             }
-            outgoing = transfers.open(stored, log(), rows.scheduled());
+            outgoing = transfers.open(stored, log(), rows);
         }
         try (outgoing) {
             outgoing.send(part);
@@ -377,7 +395,7 @@ final class PartitionMachine extends GroupMachine {
     @Override
     protected Object fetch(int leaderNode, long minIndex) throws IOException {
         Path copy = paths.emptyCopyFolder();
-        CheckpointTransfers.Incoming incoming = new CheckpointTransfers.Incoming(copy, rows.scheduled());
+        CheckpointTransfers.Incoming incoming = new CheckpointTransfers.Incoming(copy, rows);
         try (incoming) {
             source.fetch(leaderNode, groupId(), minIndex, incoming::take);
             incoming.finish();

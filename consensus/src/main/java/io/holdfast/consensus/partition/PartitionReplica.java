@@ -1,6 +1,7 @@
 package io.holdfast.consensus.partition;
 
 import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.dedup.MessageId;
 import io.holdfast.consensus.queue.QueueResources;
 import io.holdfast.consensus.queue.QueueTable;
 import io.holdfast.consensus.raft.RaftBytes;
@@ -65,6 +66,7 @@ public final class PartitionReplica {
     private final ReplicaQueues queues;
     private final ReplicaStreamGroups streamGroups;
     private final ReplicaSchedule schedule;
+    private final ReplicaMessageIds messageIds = new ReplicaMessageIds(this);
     /** Guards what changes when the replica closes, so that late news of a leader cannot outlive it. */
     private final Object phase = new Object();
     /** Null at rest. */
@@ -426,6 +428,22 @@ public final class PartitionReplica {
             throw notLeader();
         }
         return open.streamGroups(question);
+    }
+
+    // ---- message ids
+
+    public ReplicaMessageIds messageIds() {
+        return messageIds;
+    }
+
+    /** At rest nothing is looked up. */
+    boolean isAnyKnown(List<MessageId> ids, long windowMs) {
+        PartitionMachine open = machine;
+        try {
+            return open != null && open.isAnyKnown(ids, windowMs);
+        } catch (IOException e) {
+            throw damaged(e);
+        }
     }
 
     // ---- records that are kept for later

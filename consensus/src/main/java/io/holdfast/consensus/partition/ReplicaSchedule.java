@@ -65,6 +65,7 @@ public final class ReplicaSchedule extends ReplicaLeadership implements Schedule
 
     @Override
     public CompletableFuture<Long> append(ScheduledRecord record) {
-        return replica().append(BatchAppend.fromSchedule(record)).thenApply(AppendResult::appendTimeMs);
+        BatchAppend append = new BatchAppend(record.batch(), null, BatchAppend.Terms.from(record.position()));
+        return replica().append(append).thenApply(AppendResult::appendTimeMs);
     }
 }

@@ -43,11 +43,6 @@ public final class ScheduleRows {
         tables.scan(Table.SCHEDULED, group.bytes(), key(from), visitor(visitor));
     }
 
-    /** The rows as they are now, whatever becomes of them; to be closed. */
-    public StateTables.View view() throws IOException {
-        return tables.view();
-    }
-
     /** Calls back with the rows that a view has. */
     public void scan(StateTables.View view, Visitor visitor) throws IOException {
         view.scan(Table.SCHEDULED, group.bytes(), visitor(visitor));

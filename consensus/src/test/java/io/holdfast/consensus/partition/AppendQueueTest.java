@@ -46,7 +46,7 @@ class AppendQueueTest {
     private static BatchAppend batch(long sequence) {
         RecordBatchBuilder builder = new RecordBatchBuilder(Compression.NONE);
         builder.add(new LogRecord(1, null, ("record " + sequence).getBytes(UTF_8), List.of()));
-        return BatchAppend.toLog(builder.build(), new BatchAppend.Sequence(7, 0, sequence), null);
+        return new BatchAppend(builder.build(), new BatchAppend.Sequence(7, 0, sequence), BatchAppend.Terms.NONE);
     }
 
     @Test

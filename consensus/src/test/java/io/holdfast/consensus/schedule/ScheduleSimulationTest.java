@@ -96,7 +96,7 @@ class ScheduleSimulationTest {
             this.to = to;
             state = from.checkpoint;
             index = from.checkpointed;
-            view = from.rows.view();
+            view = from.tables.view();
             copy = new ScheduleCopy(to.rows);
         }
 

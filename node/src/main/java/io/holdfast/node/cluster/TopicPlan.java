@@ -13,6 +13,7 @@ import java.util.regex.Pattern;
 
 /** Turns a wish for a topic into the command that creates it, or says what is wrong with it. */
 public final class TopicPlan {
+    private static final long DEDUP_SECONDS_MAX = 7 * 86_400;
     private static final long RETAIN_SECONDS_MAX = 1000L * 366 * 86_400;
     private static final Pattern NAME = Pattern.compile("[a-zA-Z0-9._-]{1,249}");
     private static final int REPLICAS_DEFAULT = 3;
@@ -61,8 +62,8 @@ public final class TopicPlan {
         }
     }
 
-    /** Checks what a topic keeps and for how long; partitions and replicas are left out. */
-    public static TopicConfig retention(TopicConfig config) {
+    /** Checks what a topic keeps and for how long, and what it knows again; partitions and replicas are left out. */
+    public static TopicConfig changeable(TopicConfig config) {
         if (config.hasRetainFor()
                 && (config.getRetainFor().getSeconds() < 1
                         || config.getRetainFor().getSeconds() > RETAIN_SECONDS_MAX)) {
@@ -70,6 +71,11 @@ public final class TopicPlan {
         }
         if (config.getRetainBytes() < 0) {
             throw Refusal.invalid("keep fewer bytes");
+        }
+        if (config.hasDedupWindow()
+                && (config.getDedupWindow().getSeconds() < 1
+                        || config.getDedupWindow().getSeconds() > DEDUP_SECONDS_MAX)) {
+            throw Refusal.invalid("know message ids for 1 s to 7 days");
         }
         if (config.getSettled() == SettledRetention.UNRECOGNIZED) {
             throw Refusal.invalid("choose a retention that this version knows");

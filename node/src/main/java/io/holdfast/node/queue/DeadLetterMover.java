@@ -181,7 +181,7 @@ final class DeadLetterMover {
         return forwarder
                 .run(
                         target,
-                        () -> appends.appendOwn(target, batch.duplicate(), place, null)
+                        () -> appends.appendOwn(target, batch.duplicate(), place)
                                 .thenApply(stored -> AppendDeadResponse.getDefaultInstance()),
                         node -> QueueNodeServiceGrpc.newFutureStub(node).appendDead(request))
                 .thenApply(ok -> after);

@@ -121,8 +121,7 @@ final class QueueNodeGrpc extends QueueNodeServiceGrpc.QueueNodeServiceImplBase 
                                 Sequence.newBuilder()
                                         .setProducerId(request.getProducerId())
                                         .setFirstSequence(request.getFirstSequence())
-                                        .build(),
-                                null)
+                                        .build())
                         .thenApply(stored -> AppendDeadResponse.getDefaultInstance()));
     }
 }

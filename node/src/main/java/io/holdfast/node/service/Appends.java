@@ -4,6 +4,7 @@ import io.holdfast.consensus.ProducerIdSpace;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.partition.AppendResult;
 import io.holdfast.consensus.partition.BatchAppend;
+import io.holdfast.consensus.partition.BatchAppend.Terms;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.node.cluster.ClusterState;
@@ -47,64 +48,34 @@ public final class Appends {
         return limits;
     }
 
-    /** Appends to a partition that this node leads; completes with a {@link Refusal} if it does not. */
-    CompletableFuture<AppendResult> append(
-            GroupId group, ByteBuffer bytes, @Nullable Sequence sequence, @Nullable Long expectedOffset) {
-        refuseForeign(sequence);
-        return appendOwn(group, bytes, sequence, expectedOffset);
-    }
-
-    private static void refuseForeign(@Nullable Sequence sequence) {
+    /** Stores a batch in a partition that this node leads; completes with a {@link Refusal} if it does not. */
+    CompletableFuture<AppendResult> append(GroupId group, ByteBuffer bytes, @Nullable Sequence sequence, Terms terms) {
         if (sequence != null && sequence.getProducerId() >= ProducerIdSpace.DEAD_LETTERS_FROM) {
-            throw Refusal.invalid(
-                    "open a producer: ids from " + ProducerIdSpace.DEAD_LETTERS_FROM + " on are not handed out");
+            return CompletableFuture.failedFuture(Refusal.invalid(
+                    "open a producer: ids from " + ProducerIdSpace.DEAD_LETTERS_FROM + " on are not handed out"));
         }
+        return store(group, bytes, sequence, terms);
     }
 
-    /** The place of a record that comes so many later. */
-    static @Nullable Sequence plus(@Nullable Sequence sequence, int records) {
-        return sequence == null
-                ? null
-                : sequence.toBuilder()
-                        .setFirstSequence(sequence.getFirstSequence() + records)
-                        .build();
+    /** As {@link #append}, for producers that are nodes themselves. */
+    public CompletableFuture<AppendResult> appendOwn(GroupId group, ByteBuffer bytes, Sequence sequence) {
+        return store(group, bytes, sequence, Terms.NONE);
     }
 
-    /** As {@link #append}, also for the producers that are nodes themselves. */
-    public CompletableFuture<AppendResult> appendOwn(
-            GroupId group, ByteBuffer bytes, @Nullable Sequence sequence, @Nullable Long expectedOffset) {
-        return store(
-                group,
-                bytes,
-                sequence,
-                (replica, checked) -> replica.append(BatchAppend.toLog(bytes, checked, expectedOffset)));
-    }
-
-    /** Has a partition that this node leads keep a batch, which has one record, until that time. */
-    CompletableFuture<AppendResult> schedule(GroupId group, ByteBuffer bytes, @Nullable Sequence sequence, long dueMs) {
-        refuseForeign(sequence);
-        return store(group, bytes, sequence, (replica, checked) -> {
-            if (replica.schedule().bytes() >= limits.scheduledBytesMax()) {
+    private CompletableFuture<AppendResult> store(
+            GroupId group, ByteBuffer bytes, @Nullable Sequence sequence, Terms terms) {
+        long started = System.nanoTime();
+        CompletableFuture<AppendResult> result;
+        try {
+            PartitionReplica replica = leader(group);
+            if (terms.dueMs() != null && replica.schedule().bytes() >= limits.scheduledBytesMax()) {
                 throw Refusal.later(
                         ErrorReason.ERROR_REASON_TOPIC_FULL,
                         "wait until some are due, or cancel some: the partition keeps as many bytes for later as it may",
                         Duration.ofSeconds(1));
             }
-            return replica.append(BatchAppend.toSchedule(bytes, checked, dueMs));
-        });
-    }
-
-    private interface Store {
-        CompletableFuture<AppendResult> in(PartitionReplica replica, BatchAppend.@Nullable Sequence sequence);
-    }
-
-    private CompletableFuture<AppendResult> store(
-            GroupId group, ByteBuffer bytes, @Nullable Sequence sequence, Store store) {
-        long started = System.nanoTime();
-        CompletableFuture<AppendResult> result;
-        try {
-            PartitionReplica replica = leader(group);
-            result = store.in(replica, checkSequence(check(bytes), sequence));
+            RecordBatch batch = check(bytes);
+            result = replica.append(new BatchAppend(bytes, checkSequence(batch, sequence), terms));
         } catch (Refusal e) {
             result = CompletableFuture.failedFuture(e);
         }

@@ -37,7 +37,7 @@ import java.util.function.Supplier;
 /** LogService: unary calls here, streams in a call object each. */
 public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
     private final ClusterState state;
-    private final Appends appends;
+    private final Intake intake;
     private final Publishing publishing;
     private final Reads reads;
     private final Headers headers;
@@ -58,8 +58,8 @@ public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
             Executor executor,
             ScheduledExecutorService timer) {
         this.state = state;
-        this.appends = appends;
-        this.publishing = new Publishing(state, appends, headers, forwarder);
+        this.intake = new Intake(state, appends);
+        this.publishing = new Publishing(state, appends, intake, headers, forwarder);
         this.reads = reads;
         this.headers = headers;
         this.forwarder = forwarder;
@@ -213,7 +213,7 @@ public final class LogGrpc extends LogServiceGrpc.LogServiceImplBase {
     @Override
     public StreamObserver<PublishStreamRequest> publishStream(StreamObserver<PublishStreamResponse> to) {
         return new PublishStreamCall(
-                (ServerCallStreamObserver<PublishStreamResponse>) to, state, appends, headers, metrics);
+                (ServerCallStreamObserver<PublishStreamResponse>) to, state, intake, headers, metrics);
     }
 
     @Override

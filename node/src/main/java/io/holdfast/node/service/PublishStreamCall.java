@@ -9,6 +9,7 @@ import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.cluster.SystemTopics;
 import io.holdfast.v1.BatchStored;
+import io.holdfast.v1.PublishResult;
 import io.holdfast.v1.PublishStreamRequest;
 import io.holdfast.v1.PublishStreamResponse;
 import io.holdfast.v1.Sequence;
@@ -16,6 +17,7 @@ import io.holdfast.v1.TopicPartition;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -32,8 +34,7 @@ final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
 
     private final ServerCallStreamObserver<PublishStreamResponse> to;
     private final ClusterState state;
-    private final Appends appends;
-    private final Scheduling scheduling;
+    private final Intake intake;
     private final Headers headers;
     private final NodeMetrics metrics;
     private final Deque<Answer> answers = new ArrayDeque<>();
@@ -52,13 +53,12 @@ final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
     PublishStreamCall(
             ServerCallStreamObserver<PublishStreamResponse> to,
             ClusterState state,
-            Appends appends,
+            Intake intake,
             Headers headers,
             NodeMetrics metrics) {
         this.to = to;
         this.state = state;
-        this.appends = appends;
-        this.scheduling = new Scheduling(appends);
+        this.intake = intake;
         this.headers = headers;
         this.metrics = metrics;
         metrics.publishStreams.inc();
@@ -113,34 +113,26 @@ final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
         GroupId group = state.group(partition.getTopic(), partition.getPartition());
         ByteBuffer batch = request.getBatch().asReadOnlyByteBuffer();
         Sequence sequence = request.hasSequence() ? request.getSequence() : null;
-        if (!request.getScheduled()) {
-            return appends.append(
-                            group, batch, sequence, request.hasExpectedOffset() ? request.getExpectedOffset() : null)
-                    .thenApply(result -> stored(group, result)
-                            .setFirstOffset(result.firstOffset())
-                            .setRecordCount(result.recordCount())
-                            .setDuplicate(result.duplicate())
-                            .setOffsetUnknown(result.offsetUnknown())
-                            .setAlreadyStored(result.alreadyStored())
-                            .build());
-        }
-        if (request.hasExpectedOffset()) {
-            throw Refusal.invalid("leave out the expected offset: what is kept for later has no offset yet");
-        }
-        return scheduling.keep(group, batch, sequence).thenApply(kept -> {
-            BatchStored.Builder stored = stored(group, kept.get(kept.size() - 1).result())
-                    .setRecordCount(kept.size())
-                    .setDuplicate(kept.stream().allMatch(one -> one.result().duplicate()));
-            kept.forEach(one -> stored.addScheduleIds(one.id()));
-            return stored.build();
-        });
+        Long expected = request.hasExpectedOffset() ? request.getExpectedOffset() : null;
+        return intake.take(group, batch, sequence, expected, request.getScheduled())
+                .thenApply(taken -> stored(group, taken));
     }
 
-    private BatchStored.Builder stored(GroupId group, AppendResult result) {
-        return BatchStored.newBuilder()
-                .setHeader(headers.header()
-                        .setSessionToken(Headers.token(ByteString.EMPTY, group, result.highWatermark())))
-                .setAppendTime(Headers.timestamp(result.appendTimeMs()));
+    private BatchStored stored(GroupId group, Intake.Taken taken) {
+        AppendResult last = taken.last();
+        BatchStored.Builder stored = BatchStored.newBuilder()
+                .setHeader(
+                        headers.header().setSessionToken(Headers.token(ByteString.EMPTY, group, last.highWatermark())))
+                .setAppendTime(Headers.timestamp(last.appendTimeMs()));
+        List<PublishResult> singles = taken.singles();
+        return singles != null
+                ? stored.setRecordCount(singles.size()).addAllResults(singles).build()
+                : stored.setFirstOffset(last.firstOffset())
+                        .setRecordCount(last.recordCount())
+                        .setDuplicate(last.duplicate())
+                        .setOffsetUnknown(last.offsetUnknown())
+                        .setAlreadyStored(last.alreadyStored())
+                        .build();
     }
 
     private synchronized void send() {

@@ -1,5 +1,7 @@
 package io.holdfast.node.service;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import com.google.protobuf.ByteString;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.partition.AppendResult;
@@ -30,14 +32,14 @@ import org.jspecify.annotations.Nullable;
 final class Publishing {
     private final ClusterState state;
     private final Appends appends;
-    private final Scheduling scheduling;
+    private final Intake intake;
     private final Headers headers;
     private final Forwarder forwarder;
 
-    Publishing(ClusterState state, Appends appends, Headers headers, Forwarder forwarder) {
+    Publishing(ClusterState state, Appends appends, Intake intake, Headers headers, Forwarder forwarder) {
         this.state = state;
         this.appends = appends;
-        this.scheduling = new Scheduling(appends);
+        this.intake = intake;
         this.headers = headers;
         this.forwarder = forwarder;
     }
@@ -65,7 +67,9 @@ final class Publishing {
             Record record = request.getRecords(i);
             int partition = record.hasKey()
                     ? KeyHash.partition(KeyHash.of(record.getKey().toByteArray()), partitions)
-                    : keyless;
+                    : record.getMessageId().isEmpty()
+                            ? keyless
+                            : KeyHash.partition(KeyHash.of(record.getMessageId().getBytes(UTF_8)), partitions);
             byPartition.computeIfAbsent(partition, p -> new ArrayList<>()).add(i);
         }
         PublishResult[] results = new PublishResult[request.getRecordsCount()];
@@ -100,37 +104,28 @@ final class Publishing {
                 node -> LogServiceGrpc.newFutureStub(node).publish(request));
     }
 
-    /** Records in a row that are for now make one batch, each that is for later is by itself. */
+    /** Records in a row that are for now make one batch, and so do those that are for later. */
     private CompletableFuture<PublishResponse> publishHere(GroupId group, PublishRequest request) {
         appends.leader(group);
         Sequence sequence = request.hasSequence() ? request.getSequence() : null;
+        Long expected = request.hasExpectedOffset() ? request.getExpectedOffset() : null;
         long nowMs = System.currentTimeMillis();
         List<Record> records = request.getRecordsList();
-        for (Record record : records) {
-            check(record, nowMs);
-        }
-        boolean later = records.stream().anyMatch(Record::hasDeliverAt);
-        if (later && request.hasExpectedOffset()) {
+        records.forEach(record -> check(record, nowMs));
+        if (expected != null && records.stream().anyMatch(Record::hasDeliverAt)) {
             throw Refusal.invalid("leave out the expected offset: a record that is kept for later has no offset yet");
-        }
-        if (!later) {
-            Long expected = request.hasExpectedOffset() ? request.getExpectedOffset() : null;
-            return append(group, records, nowMs, sequence, expected);
         }
         List<CompletableFuture<PublishResponse>> parts = new ArrayList<>();
         int from = 0;
         while (from < records.size()) {
             int until = from + 1;
             while (until < records.size()
-                    && !records.get(from).hasDeliverAt()
-                    && !records.get(until).hasDeliverAt()) {
+                    && records.get(from).hasDeliverAt() == records.get(until).hasDeliverAt()) {
                 until++;
             }
             List<Record> part = records.subList(from, until);
-            Sequence place = Appends.plus(sequence, from);
-            CompletableFuture<PublishResponse> answer = part.get(0).hasDeliverAt()
-                    ? keep(group, part.get(0), nowMs, place)
-                    : append(group, part, nowMs, place, null);
+            CompletableFuture<PublishResponse> answer =
+                    store(group, part, nowMs, Intake.plus(sequence, from), expected);
             parts.add(
                     records.size() == part.size()
                             ? answer
@@ -164,7 +159,7 @@ final class Publishing {
         }
     }
 
-    private CompletableFuture<PublishResponse> append(
+    private CompletableFuture<PublishResponse> store(
             GroupId group,
             List<Record> records,
             long nowMs,
@@ -177,35 +172,33 @@ final class Publishing {
         for (Record record : records) {
             builder.add(Records.toLog(record, nowMs));
         }
-        return appends.append(group, builder.build(), sequence, expectedOffset).thenApply(result -> {
-            List<PublishResult> results = new ArrayList<>();
-            for (int i = 0; i < records.size(); i++) {
-                PublishResult.Builder one = result(group, result, i < result.alreadyStored());
-                if (!result.offsetUnknown() && i >= result.alreadyStored()) {
-                    one.setOffset(result.firstOffset() + i - result.alreadyStored());
-                }
-                results.add(one.build());
+        return intake.take(
+                        group,
+                        builder.build(),
+                        sequence,
+                        expectedOffset,
+                        records.get(0).hasDeliverAt())
+                .thenApply(taken -> {
+                    List<PublishResult> singles = taken.singles();
+                    return response(
+                            Headers.token(ByteString.EMPTY, group, taken.last().highWatermark()),
+                            singles == null ? inARow(group, records.size(), taken.last()) : singles);
+                });
+    }
+
+    private static List<PublishResult> inARow(GroupId group, int count, AppendResult result) {
+        List<PublishResult> results = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            PublishResult.Builder one = PublishResult.newBuilder()
+                    .setPartition(group.partition())
+                    .setDuplicate(result.duplicate() || i < result.alreadyStored())
+                    .setAppendTime(Headers.timestamp(result.appendTimeMs()));
+            if (!result.offsetUnknown() && i >= result.alreadyStored()) {
+                one.setOffset(result.firstOffset() + i - result.alreadyStored());
             }
-            return response(token(group, result), results);
-        });
-    }
-
-    private CompletableFuture<PublishResponse> keep(
-            GroupId group, Record record, long nowMs, @Nullable Sequence sequence) {
-        return scheduling
-                .keep(group, Records.toLog(record, nowMs), Headers.millis(record.getDeliverAt()), sequence)
-                .thenApply(kept -> response(
-                        token(group, kept.result()),
-                        List.of(result(group, kept.result(), false)
-                                .setScheduleId(kept.id())
-                                .build())));
-    }
-
-    private static PublishResult.Builder result(GroupId group, AppendResult result, boolean storedBefore) {
-        return PublishResult.newBuilder()
-                .setPartition(group.partition())
-                .setDuplicate(result.duplicate() || storedBefore)
-                .setAppendTime(Headers.timestamp(result.appendTimeMs()));
+            results.add(one.build());
+        }
+        return results;
     }
 
     private static PublishResult failed(int partition, Throwable failure) {
@@ -213,10 +206,6 @@ final class Publishing {
                 .setPartition(partition)
                 .setError(Errors.item(failure))
                 .build();
-    }
-
-    private static ByteString token(GroupId group, AppendResult result) {
-        return Headers.token(ByteString.EMPTY, group, result.highWatermark());
     }
 
     private PublishResponse response(ByteString token, List<PublishResult> results) {

@@ -41,6 +41,10 @@ public final class Records {
         if (record.hasPriority()) {
             headers.add(new RecordHeader(HeaderNames.PRIORITY, priority(record).getBytes(StandardCharsets.US_ASCII)));
         }
+        if (!record.getMessageId().isEmpty()) {
+            headers.add(new RecordHeader(
+                    HeaderNames.MESSAGE_ID, record.getMessageId().getBytes(StandardCharsets.UTF_8)));
+        }
         if (record.hasDeliverAt()) {
             long due = checkDeliverAt(Headers.millis(record.getDeliverAt()), nowMs);
             headers.add(new RecordHeader(

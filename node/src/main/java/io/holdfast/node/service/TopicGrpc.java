@@ -89,7 +89,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
                         request.getConfig().getReplicas(),
                         partitionsMax)
                 .toBuilder()
-                .setConfig(TopicPlan.retention(request.getConfig()))
+                .setConfig(TopicPlan.changeable(request.getConfig()))
                 .build();
         if (request.getValidateOnly()) {
             TopicRow row = TopicRow.newBuilder()
@@ -202,7 +202,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
             MetadataCommand command = MetadataCommand.newBuilder()
                     .setUpdateTopic(UpdateTopicCommand.newBuilder()
                             .setName(request.getName())
-                            .setConfig(TopicPlan.retention(config)))
+                            .setConfig(TopicPlan.changeable(config)))
                     .build();
             return metadata.submit(command, left).thenCompose(reply -> {
                 check(reply, request.getName());

@@ -15,6 +15,8 @@ import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
+import org.rocksdb.BlockBasedTableConfig;
+import org.rocksdb.BloomFilter;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.ColumnFamilyOptions;
@@ -25,6 +27,7 @@ import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
+import org.rocksdb.RocksObject;
 import org.rocksdb.Snapshot;
 import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteOptions;
@@ -52,7 +55,9 @@ public final class StateTables implements Closeable {
         /** Group id and name of a stream group to where that group stands. */
         STREAM_GROUPS,
         /** Group id, due time and number to a record that is kept for later. */
-        SCHEDULED;
+        SCHEDULED,
+        /** Group id and number, or hash and number, of a message id that is known. */
+        MESSAGE_IDS;
 
         private byte[] columnFamily() {
             return name().toLowerCase(Locale.ROOT).getBytes(StandardCharsets.UTF_8);
@@ -60,10 +65,15 @@ public final class StateTables implements Closeable {
     }
 
     private static final long WRITE_BUFFER_BYTES = 4L << 20;
-    private static final long TOTAL_WAL_BYTES = 16L << 20;
+    /** Of tables whose rows are written by every entry, not at checkpoints only. */
+    private static final long LARGE_WRITE_BUFFER_BYTES = 16L << 20;
 
-    private final DBOptions options;
-    private final ColumnFamilyOptions familyOptions;
+    private static final long TOTAL_WAL_BYTES = 64L << 20;
+    private static final double BLOOM_BITS_PER_KEY = 10;
+
+    /** Native; the database uses them until it is closed. */
+    private final List<RocksObject> options;
+
     private final WriteOptions synced;
     private final WriteOptions unsynced;
     private final RocksDB db;
@@ -74,10 +84,8 @@ public final class StateTables implements Closeable {
 
     private boolean closed;
 
-    private StateTables(
-            DBOptions options, ColumnFamilyOptions familyOptions, RocksDB db, List<ColumnFamilyHandle> handles) {
+    private StateTables(List<RocksObject> options, RocksDB db, List<ColumnFamilyHandle> handles) {
         this.options = options;
-        this.familyOptions = familyOptions;
         this.db = db;
         this.handles = handles;
         this.synced = new WriteOptions().setSync(true);
@@ -109,17 +117,24 @@ public final class StateTables implements Closeable {
                 .setMaxOpenFiles(64)
                 .setMaxTotalWalSize(TOTAL_WAL_BYTES);
         ColumnFamilyOptions familyOptions = new ColumnFamilyOptions().setWriteBufferSize(WRITE_BUFFER_BYTES);
+        BloomFilter filter = new BloomFilter(BLOOM_BITS_PER_KEY);
+        ColumnFamilyOptions largeOptions = new ColumnFamilyOptions()
+                .setWriteBufferSize(LARGE_WRITE_BUFFER_BYTES)
+                .setTableFormatConfig(new BlockBasedTableConfig().setFilterPolicy(filter));
         List<ColumnFamilyDescriptor> descriptors = new ArrayList<>();
         descriptors.add(new ColumnFamilyDescriptor(RocksDB.DEFAULT_COLUMN_FAMILY, familyOptions));
         for (Table table : Table.values()) {
-            descriptors.add(new ColumnFamilyDescriptor(table.columnFamily(), familyOptions));
+            boolean large = table == Table.SCHEDULED || table == Table.MESSAGE_IDS;
+            descriptors.add(new ColumnFamilyDescriptor(table.columnFamily(), large ? largeOptions : familyOptions));
         }
         List<ColumnFamilyHandle> handles = new ArrayList<>();
         try {
             RocksDB db = RocksDB.open(options, directory.toString(), descriptors, handles);
-            return new StateTables(options, familyOptions, db, handles);
+            return new StateTables(List.of(familyOptions, largeOptions, filter, options), db, handles);
         } catch (RocksDBException e) {
+            largeOptions.close();
             familyOptions.close();
+            filter.close();
             options.close();
             throw new IOException("cannot open the state tables in " + directory + ": " + e.getMessage(), e);
         }
@@ -305,8 +320,7 @@ public final class StateTables implements Closeable {
             db.close();
             synced.close();
             unsynced.close();
-            familyOptions.close();
-            options.close();
+            options.forEach(RocksObject::close);
         } finally {
             open.writeLock().unlock();
         }

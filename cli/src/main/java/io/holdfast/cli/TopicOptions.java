@@ -11,8 +11,8 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/** What a topic keeps and for how long; what is not given stays as it is. */
-final class RetentionOptions {
+/** What a topic keeps and for how long, and what it knows again; what is not given stays as it is. */
+final class TopicOptions {
     enum Settled {
         keep,
         interest,
@@ -69,6 +69,15 @@ final class RetentionOptions {
     @Nullable
     Boolean rejectWhenFull;
 
+    @Option(
+            names = "--dedup-window",
+            converter = TimeSpans.class,
+            paramLabel = "TIME",
+            description =
+                    "A record with the message id of one that was stored so recently is not stored again. 0s for never.")
+    @Nullable
+    Duration dedupWindow;
+
     TopicConfig applyTo(TopicConfig before) {
         TopicConfig.Builder config = before.toBuilder();
         if (retainFor != null) {
@@ -90,6 +99,13 @@ final class RetentionOptions {
         }
         if (rejectWhenFull != null) {
             config.setRejectWhenFull(rejectWhenFull);
+        }
+        if (dedupWindow != null) {
+            if (dedupWindow.isZero()) {
+                config.clearDedupWindow();
+            } else {
+                config.setDedupWindow(Durations.fromMillis(dedupWindow.toMillis()));
+            }
         }
         return config.build();
     }
@@ -113,6 +129,9 @@ final class RetentionOptions {
         }
         if (config.getProtectUnsettled()) {
             text.append(", unsettled records protected");
+        }
+        if (config.hasDedupWindow()) {
+            text.append(", message ids known for ").append(TimeSpans.text(config.getDedupWindow()));
         }
         return text.toString();
     }
