@@ -26,6 +26,9 @@ import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.ExplainRecordResponse;
 import io.holdfast.v1.ItemError;
 import io.holdfast.v1.Outcome;
+import io.holdfast.v1.ParkedDecision;
+import io.holdfast.v1.ParkedPlace;
+import io.holdfast.v1.ParkedRecord;
 import io.holdfast.v1.PollRequest;
 import io.holdfast.v1.PollResponse;
 import io.holdfast.v1.QueueConfig;
@@ -44,6 +47,7 @@ import io.holdfast.v1.Settlement;
 import io.holdfast.v1.SoughtPartition;
 import io.holdfast.v1.Start;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -337,6 +341,78 @@ class QueuesIT {
                 .map(header -> new String(header.value(), UTF_8))
                 .findFirst()
                 .orElseThrow();
+    }
+
+    @Test
+    void shouldParkAKeyWhoseRecordFailsForGoodUntilSomebodyDecides() {
+        client.admin().createTopic("parked", 1, 3);
+        client.queues()
+                .create(
+                        "parked",
+                        "g",
+                        QueueConfig.newBuilder()
+                                .setOrder(QueueOrder.QUEUE_ORDER_KEYED_PARK_FAILED)
+                                .setFailuresMax(2)
+                                .setRetryDelay(millis(1))
+                                .build());
+        publish("parked", 30); // keys k0 k1 k2 in turn
+        Set<String> poison = ConcurrentHashMap.newKeySet();
+        poison.addAll(Set.of("v3", "v4", "v5"));
+        Map<String, List<String>> done = new ConcurrentHashMap<>();
+        try (QueueWorker worker = client.newQueueWorker(QueueSettings.of("parked", "g"), 3, record -> {
+            String value = new String(record.value(), UTF_8);
+            if (poison.contains(value)) {
+                throw new IllegalStateException("no good");
+            }
+            done.computeIfAbsent(new String(record.key(), UTF_8), k -> Collections.synchronizedList(new ArrayList<>()))
+                    .add(value);
+        })) {
+            TestCluster.await("three to be parked", PATIENCE, () -> parkedCount() == 3);
+            List<ParkedRecord> parked = client.queues().parked("parked", "g", 10);
+            assertThat(parked).extracting(ParkedRecord::getOffset).containsExactly(3L, 4L, 5L);
+            assertThat(parked)
+                    .allMatch(record -> record.getFailureCount() == 2
+                            && record.getLastFailure().equals("no good")
+                            && record.getRecord().getValue().toStringUtf8().equals("v" + record.getOffset()));
+            assertThat(done)
+                    .hasSize(3)
+                    .allSatisfy((key, values) -> assertThat(values).hasSize(1));
+            assertThat(client.queues().explain("parked", 0, 3, "g").getPhase())
+                    .isEqualTo(RecordPhase.RECORD_PHASE_PARKED);
+            assertThat(client.queues().explain("parked", 0, 6, "g").getExplanationList())
+                    .anyMatch(line -> line.contains("record 3, which has the same key"));
+
+            poison.remove("v3");
+            assertThat(decide(3, ParkedDecision.PARKED_DECISION_RETRY)).isTrue();
+            assertThat(decide(4, ParkedDecision.PARKED_DECISION_DEAD)).isTrue();
+            assertThat(decide(5, ParkedDecision.PARKED_DECISION_DONE)).isTrue();
+            assertThat(decide(5, ParkedDecision.PARKED_DECISION_RETRY))
+                    .as("not parked any more")
+                    .isFalse();
+            assertThat(decide(29, ParkedDecision.PARKED_DECISION_RETRY)).isFalse();
+            TestCluster.await("all to be settled", PATIENCE, () -> isSettled("parked"));
+        }
+        assertThat(done.get("k0")).startsWith("v0", "v3", "v6").hasSize(10);
+        assertThat(done.get("k1")).startsWith("v1", "v7").hasSize(9);
+        assertThat(done.get("k2")).startsWith("v2", "v8").hasSize(9);
+        assertThat(read("parked.g.dlq"))
+                .singleElement()
+                .satisfies(letter -> assertThat(header(letter, "reason")).isEqualTo("no good"));
+    }
+
+    private static long parkedCount() {
+        return client.queues().describe("parked", "g").getPartitions(0).getParked();
+    }
+
+    private static boolean decide(long offset, ParkedDecision decision) {
+        return client.queues()
+                .decide(
+                        "parked",
+                        "g",
+                        List.of(ParkedPlace.newBuilder().setOffset(offset).build()),
+                        decision)
+                .get(0)
+                .getDecided();
     }
 
     @Test

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.google.protobuf.ByteString;
 import io.holdfast.client.ReceivedRecord;
 import io.holdfast.record.RecordHeader;
 import java.io.IOException;
@@ -17,6 +18,8 @@ import org.jspecify.annotations.Nullable;
 /** Records as text. */
 public final class RecordText {
     private static final ObjectMapper JSON = new ObjectMapper();
+
+    private static final int BRIEF_CHARACTERS = 60;
 
     private RecordText() {}
 
@@ -50,6 +53,12 @@ public final class RecordText {
             }
         }
         return object;
+    }
+
+    /** The beginning of a key or value, for a table: on one line. */
+    public static String brief(ByteString bytes) {
+        String text = bytes.toStringUtf8().replaceAll("\\p{Cntrl}", " ");
+        return text.length() <= BRIEF_CHARACTERS ? text : text.substring(0, BRIEF_CHARACTERS) + "...";
     }
 
     private static void put(ObjectNode object, String name, byte @Nullable [] bytes) {

@@ -1,6 +1,5 @@
 package io.holdfast.cli;
 
-import com.google.protobuf.ByteString;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.v1.CancelScheduledResult;
 import io.holdfast.v1.ListScheduledResponse;
@@ -21,7 +20,6 @@ import picocli.CommandLine.Parameters;
         description = "Lists and cancels records that were produced with --delay or --deliver-at.")
 final class ScheduleCommand implements Runnable {
     private static final int PAGE = 500;
-    private static final int TEXT_MAX = 60;
 
     @CommandLine.Spec
     CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
@@ -56,19 +54,18 @@ final class ScheduleCommand implements Runnable {
                         Instant.ofEpochSecond(
                                 record.getDeliverAt().getSeconds(),
                                 record.getDeliverAt().getNanos()),
-                        record.getRecord().hasKey() ? text(record.getRecord().getKey()) : "-",
-                        record.getRecord().hasValue() ? text(record.getRecord().getValue()) : "-");
+                        record.getRecord().hasKey()
+                                ? RecordText.brief(record.getRecord().getKey())
+                                : "-",
+                        record.getRecord().hasValue()
+                                ? RecordText.brief(record.getRecord().getValue())
+                                : "-");
             }
             table.print();
             System.out.println(records.size() + " of " + page.getTotalRecords() + " records, " + page.getTotalBytes()
                     + " bytes in all");
         }
         return 0;
-    }
-
-    private static String text(ByteString bytes) {
-        String text = bytes.toStringUtf8().replaceAll("\\p{Cntrl}", " ");
-        return text.length() <= TEXT_MAX ? text : text.substring(0, TEXT_MAX) + "...";
     }
 
     @Command(

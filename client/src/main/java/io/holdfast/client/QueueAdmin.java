@@ -2,6 +2,8 @@ package io.holdfast.client;
 
 import io.holdfast.v1.CreateGroupRequest;
 import io.holdfast.v1.DeadLetter;
+import io.holdfast.v1.DecideParkedRecordsRequest;
+import io.holdfast.v1.DecideParkedResult;
 import io.holdfast.v1.DeleteGroupRequest;
 import io.holdfast.v1.DescribeGroupRequest;
 import io.holdfast.v1.DescribeGroupResponse;
@@ -11,6 +13,10 @@ import io.holdfast.v1.ExplainRecordResponse;
 import io.holdfast.v1.Group;
 import io.holdfast.v1.GroupServiceGrpc;
 import io.holdfast.v1.ListGroupsRequest;
+import io.holdfast.v1.ListParkedRecordsRequest;
+import io.holdfast.v1.ParkedDecision;
+import io.holdfast.v1.ParkedPlace;
+import io.holdfast.v1.ParkedRecord;
 import io.holdfast.v1.QueueConfig;
 import io.holdfast.v1.RedriveDeadLettersRequest;
 import io.holdfast.v1.RedriveResult;
@@ -109,6 +115,30 @@ public final class QueueAdmin {
                 .setGroup(group)
                 .build();
         return admin.call(true, channel -> stub(channel).explainRecord(request));
+    }
+
+    /** Records that a group has parked, of each partition the first so many. */
+    public List<ParkedRecord> parked(String topic, String name, int mostPerPartition) {
+        ListParkedRecordsRequest request = ListParkedRecordsRequest.newBuilder()
+                .setTopic(topic)
+                .setName(name)
+                .setMaxRecords(mostPerPartition)
+                .build();
+        return admin.call(true, channel -> stub(channel).listParkedRecords(request))
+                .getRecordsList();
+    }
+
+    /** Says what becomes of parked records; one result each, in order. */
+    public List<DecideParkedResult> decide(
+            String topic, String name, List<ParkedPlace> places, ParkedDecision decision) {
+        DecideParkedRecordsRequest request = DecideParkedRecordsRequest.newBuilder()
+                .setTopic(topic)
+                .setName(name)
+                .addAllPlaces(places)
+                .setDecision(decision)
+                .build();
+        return admin.call(false, channel -> stub(channel).decideParkedRecords(request))
+                .getResultsList();
     }
 
     /** Gives dead letters back to the group; one result each, in order. Asked twice, it gives them back once. */

@@ -140,8 +140,8 @@ public final class GroupCommand implements Runnable {
         try (HoldfastClient client = connect.connect()) {
             DescribeGroupResponse answer = client.queues().describe(topic, name);
             print(answer.getGroup());
-            Table table =
-                    new Table("PARTITION", "FLOOR", "NEXT", "END", "READY", "LEASED", "WAITING", "DEAD", "OLDEST");
+            Table table = new Table(
+                    "PARTITION", "FLOOR", "NEXT", "END", "READY", "LEASED", "WAITING", "PARKED", "DEAD", "OLDEST");
             Table members = new Table("MEMBER", "PARTITION", "LEASES");
             int failed = 0;
             for (QueuePartition partition : answer.getPartitionsList()) {
@@ -159,6 +159,7 @@ public final class GroupCommand implements Runnable {
                         partition.getReady(),
                         partition.getLeased(),
                         partition.getWaiting(),
+                        partition.getParked(),
                         partition.getDead()
                                 + (partition.getDeadPending() == 0
                                         ? ""

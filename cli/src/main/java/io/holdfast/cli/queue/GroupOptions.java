@@ -18,6 +18,7 @@ final class GroupOptions {
         unordered,
         keyed,
         keyed_skip_failed,
+        keyed_park_failed,
         exclusive
     }
 

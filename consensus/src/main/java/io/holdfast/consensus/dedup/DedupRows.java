@@ -7,6 +7,7 @@ import io.holdfast.storage.state.StateTables.Table;
 import io.holdfast.storage.state.StateTables.Update;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -42,17 +43,22 @@ public final class DedupRows {
     KnownId newest(MessageId id, long from, long until) throws IOException {
         long number = newest(id);
         while (number >= from) {
-            byte[] bytes = tables.get(Table.MESSAGE_IDS, byNumber(number));
-            if (bytes == null) {
-                return null;
+            MessageIdRow row = row(number);
+            if (row == null || number < until) {
+                return row == null ? null : KnownId.of(row);
             }
-            MessageIdRow row = MessageIdRow.parseFrom(bytes);
-            if (number < until) {
-                return KnownId.of(row);
-            }
-            number = row.hasPrevious() ? row.getPrevious() : -1;
+            number = previous(row);
         }
         return null;
+    }
+
+    private @Nullable MessageIdRow row(long number) throws IOException {
+        byte[] row = tables.get(Table.MESSAGE_IDS, byNumber(number));
+        return row == null ? null : MessageIdRow.parseFrom(row);
+    }
+
+    private static long previous(MessageIdRow row) {
+        return row.hasPrevious() ? row.getPrevious() : -1;
     }
 
     private long newest(MessageId id) throws IOException {
@@ -72,22 +78,54 @@ public final class DedupRows {
     /** Writes rows, ahead of the checkpoint, in the order of their numbers; those that are there stay. */
     void put(List<KnownId> inOrder) throws IOException {
         Update update = new Update();
-        Map<MessageId, Long> newest = new HashMap<>();
+        Map<MessageId, Long> written = new HashMap<>();
+        List<KnownId> late = new ArrayList<>();
         for (KnownId one : inOrder) {
-            Long before = newest.get(one.id());
-            long previous = before == null ? newest(one.id()) : before;
-            if (previous < one.number()) {
-                MessageIdRow.Builder row = one.toRow();
-                if (previous >= 0) {
-                    row.setPrevious(previous);
-                }
-                update.put(
-                        Table.MESSAGE_IDS, byNumber(one.number()), row.build().toByteArray());
+            Long before = written.get(one.id());
+            long newest = before == null ? newest(one.id()) : before;
+            if (newest < one.number()) {
+                put(one, newest, update);
                 update.put(Table.MESSAGE_IDS, byHash(one.id()), bytes(one.number()));
-                newest.put(one.id(), one.number());
+                written.put(one.id(), one.number());
+            } else {
+                late.add(one);
             }
         }
         tables.writeAhead(update);
+        for (KnownId one : late) {
+            insert(one);
+        }
+    }
+
+    /**
+     * Puts a row before newer ones of its id, unless it is there. A copy that broke off may have left some of the future,
+     * and not those between.
+     */
+    private void insert(KnownId one) throws IOException {
+        long number = newest(one.id());
+        while (number > one.number()) {
+            MessageIdRow row = row(number);
+            if (row == null) {
+                throw new IOException("message id " + number + " has no row");
+            }
+            long previous = previous(row);
+            if (previous < one.number()) {
+                Update update = new Update();
+                put(one, previous, update);
+                put(KnownId.of(row), one.number(), update);
+                tables.writeAhead(update);
+                return;
+            }
+            number = previous;
+        }
+    }
+
+    private void put(KnownId one, long previous, Update update) {
+        MessageIdRow.Builder row = one.toRow();
+        if (previous >= 0) {
+            row.setPrevious(previous);
+        }
+        update.put(Table.MESSAGE_IDS, byNumber(one.number()), row.build().toByteArray());
     }
 
     /** Has an update delete the rows below this number. */

@@ -100,6 +100,14 @@ final class Explanation {
                                         : "It was handed out " + status.delivered() + " times and came back.");
                 whyNotNow(state, policy, before, waiters, answer);
             }
+            case RUN_PHASE_PARKED ->
+                answer.setPhase(RecordPhase.RECORD_PHASE_PARKED)
+                        .addExplanation("It failed " + status.failed() + " times"
+                                + (failure == null || failure.reason().isEmpty()
+                                        ? ""
+                                        : ", the last time because: " + failure.reason())
+                                + ", and the group does not go on with its key without it.")
+                        .addExplanation("It waits for a decision: retry, dead, or done (holdfast queue decide).");
             case RUN_PHASE_DEAD ->
                 answer.setPhase(RecordPhase.RECORD_PHASE_DEAD)
                         .addExplanation("The group has given up on it: " + reason(state, offset) + ".")

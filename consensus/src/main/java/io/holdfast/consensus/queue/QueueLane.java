@@ -5,6 +5,7 @@ import io.holdfast.consensus.Refusal;
 import io.holdfast.internal.v1.LeasedRange;
 import io.holdfast.internal.v1.OffsetRange;
 import io.holdfast.internal.v1.QueueClose;
+import io.holdfast.internal.v1.QueueDecide;
 import io.holdfast.internal.v1.QueueExpire;
 import io.holdfast.internal.v1.QueueOpen;
 import io.holdfast.internal.v1.QueueOperation;
@@ -13,6 +14,7 @@ import io.holdfast.internal.v1.QueueResult;
 import io.holdfast.internal.v1.QueueSeek;
 import io.holdfast.storage.log.LogSlice;
 import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.ParkedDecision;
 import io.holdfast.v1.RedriveState;
 import io.holdfast.v1.Settlement;
 import java.nio.ByteBuffer;
@@ -149,6 +151,19 @@ public final class QueueLane {
                         result -> result.getUnknownGroup() ? RedriveState.REDRIVE_STATE_UNKNOWN : result.getRedrive());
     }
 
+    /** Says what becomes of parked records; completes with which of them were parked. */
+    public CompletableFuture<List<Boolean>> decide(long groupId, List<Long> offsets, ParkedDecision decision) {
+        QueueDecide decide = QueueDecide.newBuilder()
+                .addAllRanges(Choice.ranges(offsets))
+                .setDecision(decision)
+                .build();
+        return change(table -> operation(groupId).setDecide(decide).build())
+                .thenApply(result -> offsets.stream()
+                        .map(offset -> result.getDecidedList().stream()
+                                .anyMatch(range -> range.getFrom() <= offset && offset < range.getTo()))
+                        .toList());
+    }
+
     /** Where groups and records stand. */
     public QueueViews views() {
         return views;
@@ -230,8 +245,10 @@ public final class QueueLane {
         if (state == null || policy == null) {
             return null;
         }
-        QueueExpire.Builder expire =
-                QueueExpire.newBuilder().setFailuresMax(policy.failuresMax()).setDiscardDead(policy.discardDead());
+        QueueExpire.Builder expire = QueueExpire.newBuilder()
+                .setFailuresMax(policy.failuresMax())
+                .setDiscardDead(policy.discardDead())
+                .setParkDead(policy.parksDead());
         for (Run run : state.runs().overdue(clock.nowMs(), EXPIRIES_MAX)) {
             expire.addLeases(LeasedRange.newBuilder()
                     .setRange(OffsetRange.newBuilder().setFrom(run.from()).setTo(run.to()))

@@ -44,7 +44,19 @@ public record QueuePolicy(
     }
 
     boolean isKeyed() {
-        return order == QueueOrder.QUEUE_ORDER_KEYED || order == QueueOrder.QUEUE_ORDER_KEYED_SKIP_FAILED;
+        return isKeyed(order);
+    }
+
+    /** Whether the order of keys matters. */
+    public static boolean isKeyed(QueueOrder order) {
+        return order == QueueOrder.QUEUE_ORDER_KEYED
+                || order == QueueOrder.QUEUE_ORDER_KEYED_SKIP_FAILED
+                || order == QueueOrder.QUEUE_ORDER_KEYED_PARK_FAILED;
+    }
+
+    /** Whether what the group gives up on holds back its key until somebody decides. */
+    boolean parksDead() {
+        return order == QueueOrder.QUEUE_ORDER_KEYED_PARK_FAILED;
     }
 
     /** Whether a record with this status does not hold back later ones of its key. */

@@ -5,6 +5,7 @@ import io.holdfast.internal.v1.GrantedRange;
 import io.holdfast.internal.v1.LeasedRange;
 import io.holdfast.internal.v1.OffsetRange;
 import io.holdfast.internal.v1.QueueAcquire;
+import io.holdfast.internal.v1.QueueDecide;
 import io.holdfast.internal.v1.QueueDiscard;
 import io.holdfast.internal.v1.QueueExpire;
 import io.holdfast.internal.v1.QueueResult;
@@ -109,13 +110,20 @@ final class QueueState {
             case OUTCOME_RELEASE -> runs.set(run.from(), run.to(), run.status().released());
             case OUTCOME_EXTEND -> runs.set(run.from(), run.to(), run.status().extended(clockMs + settle.getDelayMs()));
             case OUTCOME_REJECT ->
-                fail(run, 1, settle.getDiscardDead(), RunPhase.RUN_PHASE_READY, 0, nowMs, settle.getReason());
+                fail(
+                        run,
+                        1,
+                        giveUp(settle.getDiscardDead(), settle.getParkDead()),
+                        RunPhase.RUN_PHASE_READY,
+                        0,
+                        nowMs,
+                        settle.getReason());
             case OUTCOME_RETRY -> {
                 boolean waits = settle.getDelayMs() > 0;
                 fail(
                         run,
                         settle.getFailuresMax(),
-                        settle.getDiscardDead(),
+                        giveUp(settle.getDiscardDead(), settle.getParkDead()),
                         waits ? RunPhase.RUN_PHASE_WAITING : RunPhase.RUN_PHASE_READY,
                         waits ? clockMs + settle.getDelayMs() : 0,
                         nowMs,
@@ -137,7 +145,7 @@ final class QueueState {
                     fail(
                             run,
                             expire.getFailuresMax(),
-                            expire.getDiscardDead(),
+                            giveUp(expire.getDiscardDead(), expire.getParkDead()),
                             RunPhase.RUN_PHASE_READY,
                             0,
                             nowMs,
@@ -148,27 +156,60 @@ final class QueueState {
         raiseFloor();
     }
 
+    /** What becomes of a record that the group gives up on. */
+    private static RunPhase giveUp(boolean discard, boolean park) {
+        return park ? RunPhase.RUN_PHASE_PARKED : discard ? RunPhase.RUN_PHASE_DONE : RunPhase.RUN_PHASE_DEAD;
+    }
+
     private void fail(
-            Run run, int failuresMax, boolean discard, RunPhase phase, long dueMs, long nowMs, String reason) {
+            Run run, int failuresMax, RunPhase givenUp, RunPhase phase, long dueMs, long nowMs, String reason) {
         Status failed = run.status().failed(phase, dueMs, nowMs, reason);
         if (failed.failed() < failuresMax) {
             runs.set(run.from(), run.to(), failed);
-        } else if (discard) {
+        } else if (givenUp == RunPhase.RUN_PHASE_PARKED) {
+            runs.set(run.from(), run.to(), run.status().failed(givenUp, 0, nowMs, reason));
+        } else if (givenUp == RunPhase.RUN_PHASE_DONE) {
             runs.set(run.from(), run.to(), Status.DONE);
         } else {
-            Status.Failure failure = failed.failure();
-            for (long offset = run.from(); offset < run.to(); offset++) {
-                dead.add(DeadRecord.newBuilder()
-                        .setOffset(offset)
-                        .setDelivered(failed.delivered())
-                        .setFailed(failed.failed())
-                        .setFirstFailureMs(failure == null ? nowMs : failure.firstMs())
-                        .setLastFailureMs(nowMs)
-                        .setReason(reason)
-                        .setMember(failed.member()));
-            }
-            runs.set(run.from(), run.to(), Status.DEAD);
+            die(run, failed);
         }
+    }
+
+    /** @param failed what a failure has made of the run */
+    private void die(Run run, Status failed) {
+        Status.Failure failure = failed.failure();
+        if (failure == null) {
+            throw new IllegalStateException("nothing dies that has not failed");
+        }
+        for (long offset = run.from(); offset < run.to(); offset++) {
+            dead.add(DeadRecord.newBuilder()
+                    .setOffset(offset)
+                    .setDelivered(failed.delivered())
+                    .setFailed(failed.failed())
+                    .setFirstFailureMs(failure.firstMs())
+                    .setLastFailureMs(failure.lastMs())
+                    .setReason(failure.reason())
+                    .setMember(failed.member()));
+        }
+        runs.set(run.from(), run.to(), Status.DEAD);
+    }
+
+    /** Says what becomes of parked records; what is not parked stays as it is. */
+    void decide(QueueDecide decide, QueueResult.Builder result) {
+        for (OffsetRange range : decide.getRangesList()) {
+            for (Run run : runs.within(range.getFrom(), range.getTo())) {
+                if (run.status().phase() == RunPhase.RUN_PHASE_PARKED) {
+                    switch (decide.getDecision()) {
+                        case PARKED_DECISION_RETRY ->
+                            runs.set(run.from(), run.to(), run.status().forgiven());
+                        case PARKED_DECISION_DEAD -> die(run, run.status());
+                        default -> runs.set(run.from(), run.to(), Status.DONE);
+                    }
+                    result.addDecided(range(run.from(), run.to()));
+                }
+            }
+        }
+        raiseFloor();
     }
 
     /** Dead records with lower numbers are in the dead-letter topic. */

@@ -60,6 +60,7 @@ public final class QueueTable {
             case SEEK ->
                 state.seek(Math.max(
                         startOfLog, Math.min(endOfLog, operation.getSeek().getOffset())));
+            case DECIDE -> state.decide(operation.getDecide(), result);
             case DISCARD -> state.discard(operation.getDiscard(), endOfLog);
             case CLOSE -> states.remove(groupId);
             default -> throw new IllegalArgumentException("an operation of a later version");

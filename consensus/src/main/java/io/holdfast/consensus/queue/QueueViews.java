@@ -2,8 +2,10 @@ package io.holdfast.consensus.queue;
 
 import com.google.protobuf.util.Durations;
 import io.holdfast.internal.v1.RunPhase;
+import io.holdfast.record.LogRecord;
 import io.holdfast.v1.ExplainRecordResponse;
 import io.holdfast.v1.MemberLeases;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.TreeMap;
@@ -41,6 +43,48 @@ public final class QueueViews {
             view.setOldestAge(duration(System.currentTimeMillis() - oldest.appendMs()));
         }
         return view.build();
+    }
+
+    /** A parked record; {@code record} is null if it cannot be read. */
+    public record Parked(
+            long offset,
+            int delivered,
+            int failed,
+            String reason,
+            long lastFailureMs,
+            @Nullable LogRecord record) {}
+
+    /** A group's parked records, the first so many. */
+    public List<Parked> parked(long groupId, int most) {
+        List<Run> runs = partition.ask(table -> {
+            QueueState state = table.state(groupId);
+            return state == null
+                    ? List.of()
+                    : state.runs().all().stream()
+                            .filter(run -> run.status().phase() == RunPhase.RUN_PHASE_PARKED)
+                            .limit(most)
+                            .toList();
+        });
+        List<Parked> parked = new ArrayList<>();
+        for (Run run : runs) {
+            Status status = run.status();
+            Status.Failure failure = status.failure();
+            for (long offset = run.from(); offset < run.to() && parked.size() < most; offset++) {
+                parked.add(new Parked(
+                        offset,
+                        status.delivered(),
+                        status.failed(),
+                        failure == null ? "" : failure.reason(),
+                        failure == null ? 0 : failure.lastMs(),
+                        record(offset)));
+            }
+        }
+        return parked;
+    }
+
+    private @Nullable LogRecord record(long offset) {
+        RecordCache.Found found = records.at(offset);
+        return found == null ? null : found.record();
     }
 
     /** First offset that a group has not settled for good. */
@@ -90,6 +134,7 @@ public final class QueueViews {
                 .setReady(runs.records(RunPhase.RUN_PHASE_READY) + due + Math.max(0, endOfLog - state.next()))
                 .setLeased(runs.records(RunPhase.RUN_PHASE_LEASED))
                 .setWaiting(runs.records(RunPhase.RUN_PHASE_WAITING) - due)
+                .setParked(runs.records(RunPhase.RUN_PHASE_PARKED))
                 .setDeadPending(state.dead().pendingCount())
                 .setDead(state.dead().count());
         new TreeMap<>(runs.leasedBy())

@@ -75,7 +75,8 @@ final class Settlements {
                 .setReason(
                         reason.length() <= REASON_CHARACTERS_MAX ? reason : reason.substring(0, REASON_CHARACTERS_MAX))
                 .setFailuresMax(policy.failuresMax())
-                .setDiscardDead(policy.discardDead());
+                .setDiscardDead(policy.discardDead())
+                .setParkDead(policy.parksDead());
         if (settlement.hasDelay()) {
             settle.setDelayMs(Durations.toMillis(settlement.getDelay()));
         } else if (settlement.getOutcome() == Outcome.OUTCOME_EXTEND) {

@@ -41,6 +41,11 @@ record Status(
         return new Status(RunPhase.RUN_PHASE_READY, 0, member, 0, delivered, failed, failure);
     }
 
+    /** Ready, as if it had not failed, though it did. */
+    Status forgiven() {
+        return new Status(RunPhase.RUN_PHASE_READY, 0, member, 0, delivered, 0, failure);
+    }
+
     /** One failure more; ready, or waiting until {@code dueMs}. */
     Status failed(RunPhase next, long dueAtMs, long nowMs, String reason) {
         long first = failure == null ? nowMs : failure.firstMs;

@@ -4,6 +4,7 @@ import io.holdfast.internal.v1.DeadRecord;
 import io.holdfast.internal.v1.LeasedRange;
 import io.holdfast.internal.v1.OffsetRange;
 import io.holdfast.internal.v1.QueueAcquire;
+import io.holdfast.internal.v1.QueueDecide;
 import io.holdfast.internal.v1.QueueDiscard;
 import io.holdfast.internal.v1.QueueExpire;
 import io.holdfast.internal.v1.QueueSettle;
@@ -95,7 +96,8 @@ final class QueueModel {
                 case OUTCOME_ACCEPT -> rec.phase = "DONE";
                 case OUTCOME_RELEASE -> rec.phase = "READY";
                 case OUTCOME_EXTEND -> rec.due = clock + settle.getDelayMs();
-                case OUTCOME_REJECT -> fail(o, rec, 0, now, settle.getReason(), 1, settle.getDiscardDead());
+                case OUTCOME_REJECT ->
+                    fail(o, rec, 0, now, settle.getReason(), 1, settle.getDiscardDead(), settle.getParkDead());
                 default ->
                     fail(
                             o,
@@ -104,7 +106,8 @@ final class QueueModel {
                             now,
                             settle.getReason(),
                             settle.getFailuresMax(),
-                            settle.getDiscardDead());
+                            settle.getDiscardDead(),
+                            settle.getParkDead());
             }
         }
         return lost;
@@ -115,13 +118,21 @@ final class QueueModel {
             for (long o = lease.getRange().getFrom(); o < lease.getRange().getTo(); o++) {
                 Rec rec = at(o);
                 if (rec.phase.equals("LEASED") && rec.lease == lease.getLeaseId() && rec.due <= clock) {
-                    fail(o, rec, 0, now, QueueState.LEASE_RAN_OUT, expire.getFailuresMax(), expire.getDiscardDead());
+                    fail(
+                            o,
+                            rec,
+                            0,
+                            now,
+                            QueueState.LEASE_RAN_OUT,
+                            expire.getFailuresMax(),
+                            expire.getDiscardDead(),
+                            expire.getParkDead());
                 }
             }
         }
     }
 
-    private void fail(long o, Rec rec, long delay, long now, String reason, int max, boolean discard) {
+    private void fail(long o, Rec rec, long delay, long now, String reason, int max, boolean discard, boolean park) {
         rec.failed++;
         rec.firstFailure = rec.firstFailure == 0 ? now : rec.firstFailure;
         rec.lastFailure = now;
@@ -129,24 +140,52 @@ final class QueueModel {
         if (rec.failed < max) {
             rec.phase = delay > 0 ? "WAITING" : "READY";
             rec.due = clock + delay;
+        } else if (park) {
+            rec.phase = "PARKED";
         } else if (discard) {
             rec.phase = "DONE";
         } else {
-            rec.phase = "DEAD";
-            dead.put(
-                    deadCount,
-                    DeadRecord.newBuilder()
-                            .setNumber(deadCount)
-                            .setOffset(o)
-                            .setDelivered(rec.delivered)
-                            .setFailed(rec.failed)
-                            .setFirstFailureMs(rec.firstFailure)
-                            .setLastFailureMs(now)
-                            .setReason(reason)
-                            .setMember(rec.member)
-                            .build());
-            deadCount++;
+            die(o, rec);
         }
+    }
+
+    private void die(long o, Rec rec) {
+        rec.phase = "DEAD";
+        dead.put(
+                deadCount,
+                DeadRecord.newBuilder()
+                        .setNumber(deadCount)
+                        .setOffset(o)
+                        .setDelivered(rec.delivered)
+                        .setFailed(rec.failed)
+                        .setFirstFailureMs(rec.firstFailure)
+                        .setLastFailureMs(rec.lastFailure)
+                        .setReason(rec.reason)
+                        .setMember(rec.member)
+                        .build());
+        deadCount++;
+    }
+
+    /** Offsets that were parked. */
+    List<Long> decide(QueueDecide decide) {
+        List<Long> decided = new ArrayList<>();
+        for (OffsetRange range : decide.getRangesList()) {
+            for (long o = range.getFrom(); o < range.getTo(); o++) {
+                Rec rec = at(o);
+                if (rec.phase.equals("PARKED")) {
+                    decided.add(o);
+                    switch (decide.getDecision()) {
+                        case PARKED_DECISION_RETRY -> {
+                            rec.phase = "READY";
+                            rec.failed = 0;
+                        }
+                        case PARKED_DECISION_DEAD -> die(o, rec);
+                        default -> rec.phase = "DONE";
+                    }
+                }
+            }
+        }
+        return decided;
     }
 
     List<DeadRecord> pending() {

@@ -9,6 +9,7 @@ import io.holdfast.internal.v1.OffsetRange;
 import io.holdfast.internal.v1.QueueAcquire;
 import io.holdfast.internal.v1.QueueCommand;
 import io.holdfast.internal.v1.QueueDeadMoved;
+import io.holdfast.internal.v1.QueueDecide;
 import io.holdfast.internal.v1.QueueDiscard;
 import io.holdfast.internal.v1.QueueExpire;
 import io.holdfast.internal.v1.QueueOpen;
@@ -19,6 +20,7 @@ import io.holdfast.internal.v1.QueueRow;
 import io.holdfast.internal.v1.QueueSeek;
 import io.holdfast.internal.v1.QueueSettle;
 import io.holdfast.v1.Outcome;
+import io.holdfast.v1.ParkedDecision;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -143,7 +145,7 @@ class QueueStateSimulationTest {
             end += random.nextInt(4) == 0 ? random.nextInt(5) : 0;
             clock += random.nextInt(30);
             now += random.nextInt(30);
-            switch (random.nextInt(14)) {
+            switch (random.nextInt(15)) {
                 case 0, 1, 2, 3 -> {
                     QueueAcquire.Builder acquire = QueueAcquire.newBuilder()
                             .setMember("m" + random.nextInt(3))
@@ -152,14 +154,9 @@ class QueueStateSimulationTest {
                         acquire.addRanges(anyRange(6));
                     }
                     QueueResult result = apply(operation().setAcquire(acquire));
-                    List<Long> granted = new ArrayList<>();
-                    for (GrantedRange range : result.getGrantedList()) {
-                        for (long o = range.getRange().getFrom();
-                                o < range.getRange().getTo();
-                                o++) {
-                            granted.add(o);
-                        }
-                    }
+                    List<Long> granted = offsets(result.getGrantedList().stream()
+                            .map(GrantedRange::getRange)
+                            .toList());
                     assertThat(granted).as("seed " + seed).isEqualTo(model.acquire(acquire.build(), end));
                     granted.forEach(o -> {
                         assertThat(model.at(o).lease).as("seed " + seed).isEqualTo(result.getLeaseId());
@@ -177,19 +174,16 @@ class QueueStateSimulationTest {
                             .setReason("r" + random.nextInt(2))
                             .setFailuresMax(1 + random.nextInt(4))
                             .setDiscardDead(random.nextInt(6) == 0)
+                            .setParkDead(random.nextInt(4) == 0)
                             .build();
                     QueueResult result = apply(operation().setSettle(settle));
-                    List<Long> lost = new ArrayList<>();
-                    result.getLostList().forEach(r -> {
-                        for (long o = r.getFrom(); o < r.getTo(); o++) {
-                            lost.add(o);
-                        }
-                    });
-                    assertThat(lost).as("seed " + seed).isEqualTo(model.settle(settle, now));
+                    assertThat(offsets(result.getLostList())).as("seed " + seed).isEqualTo(model.settle(settle, now));
                     return "settle " + settle;
                 }
                 case 9, 10 -> {
-                    QueueExpire.Builder expire = QueueExpire.newBuilder().setFailuresMax(1 + random.nextInt(4));
+                    QueueExpire.Builder expire = QueueExpire.newBuilder()
+                            .setFailuresMax(1 + random.nextInt(4))
+                            .setParkDead(random.nextInt(4) == 0);
                     for (int i = random.nextInt(3); i >= 0; i--) {
                         OffsetRange range = anyRange(5);
                         expire.addLeases(
@@ -198,6 +192,16 @@ class QueueStateSimulationTest {
                     apply(operation().setExpire(expire));
                     model.expire(expire.build(), now);
                     return "expire " + expire;
+                }
+                case 13 -> {
+                    QueueDecide decide = QueueDecide.newBuilder()
+                            .addRanges(anyRange(8))
+                            .setDecision(ParkedDecision.forNumber(1 + random.nextInt(3)))
+                            .build();
+                    List<Long> decided =
+                            offsets(apply(operation().setDecide(decide)).getDecidedList());
+                    assertThat(decided).as("seed " + seed).isEqualTo(model.decide(decide));
+                    return "decide " + decide;
                 }
                 case 11 -> {
                     for (DeadRecord record : model.pending()) {
@@ -244,6 +248,16 @@ class QueueStateSimulationTest {
             replicas.forEach(replica -> replica.apply(new Applied(null, 0, start, 0)));
             model.trimmed(start);
             return "trim " + start;
+        }
+
+        private static List<Long> offsets(List<OffsetRange> ranges) {
+            List<Long> offsets = new ArrayList<>();
+            for (OffsetRange range : ranges) {
+                for (long o = range.getFrom(); o < range.getTo(); o++) {
+                    offsets.add(o);
+                }
+            }
+            return offsets;
         }
 
         private OffsetRange anyRange(int lengthMax) {

@@ -3,6 +3,7 @@ package io.holdfast.node.queue;
 import com.google.protobuf.Duration;
 import com.google.protobuf.util.Durations;
 import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.queue.QueuePolicy;
 import io.holdfast.node.service.Bounds;
 import io.holdfast.v1.QueueConfig;
 import io.holdfast.v1.QueueOrder;
@@ -70,12 +71,11 @@ final class GroupConfigs {
     }
 
     private static QueuePriority priority(QueuePriority given, QueueOrder order) {
-        boolean keyed = order == QueueOrder.QUEUE_ORDER_KEYED || order == QueueOrder.QUEUE_ORDER_KEYED_SKIP_FAILED;
         return switch (given) {
             case QUEUE_PRIORITY_UNSPECIFIED, QUEUE_PRIORITY_IGNORED -> QueuePriority.QUEUE_PRIORITY_IGNORED;
             case UNRECOGNIZED -> throw Refusal.invalid("choose a priority that this version knows");
             default -> {
-                if (keyed) {
+                if (QueuePolicy.isKeyed(order)) {
                     throw Refusal.invalid("choose either priorities or the order of keys: one would break the other");
                 }
                 yield given;

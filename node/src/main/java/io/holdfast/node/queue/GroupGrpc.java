@@ -22,6 +22,8 @@ import io.holdfast.node.service.Replies;
 import io.holdfast.v1.CreateGroupRequest;
 import io.holdfast.v1.CreateGroupResponse;
 import io.holdfast.v1.DeadLetter;
+import io.holdfast.v1.DecideParkedRecordsRequest;
+import io.holdfast.v1.DecideParkedRecordsResponse;
 import io.holdfast.v1.DeleteGroupRequest;
 import io.holdfast.v1.DeleteGroupResponse;
 import io.holdfast.v1.DescribeGroupRequest;
@@ -32,6 +34,8 @@ import io.holdfast.v1.Group;
 import io.holdfast.v1.GroupServiceGrpc;
 import io.holdfast.v1.ListGroupsRequest;
 import io.holdfast.v1.ListGroupsResponse;
+import io.holdfast.v1.ListParkedRecordsRequest;
+import io.holdfast.v1.ListParkedRecordsResponse;
 import io.holdfast.v1.QueuePartition;
 import io.holdfast.v1.RedriveDeadLettersRequest;
 import io.holdfast.v1.RedriveDeadLettersResponse;
@@ -57,6 +61,7 @@ public final class GroupGrpc extends GroupServiceGrpc.GroupServiceImplBase {
     private final ClusterState state;
     private final Groups groups;
     private final LocalQueues local;
+    private final ParkedRecords parked;
     private final Forwarder forwarder;
     private final Headers headers;
     private final Executor executor;
@@ -71,6 +76,7 @@ public final class GroupGrpc extends GroupServiceGrpc.GroupServiceImplBase {
         this.state = state;
         this.groups = groups;
         this.local = local;
+        this.parked = new ParkedRecords(state, local, forwarder);
         this.forwarder = forwarder;
         this.headers = headers;
         this.executor = executor;
@@ -279,6 +285,31 @@ public final class GroupGrpc extends GroupServiceGrpc.GroupServiceImplBase {
                         .map(redriven ->
                                 RedriveResult.newBuilder().setState(redriven).build())
                         .toList());
+    }
+
+    @Override
+    public void listParkedRecords(ListParkedRecordsRequest request, StreamObserver<ListParkedRecordsResponse> to) {
+        Replies.send(
+                to,
+                executor,
+                () -> parked.list(groups.get(request.getTopic(), request.getName()), request)
+                        .thenApply(records -> ListParkedRecordsResponse.newBuilder()
+                                .setHeader(headers.header())
+                                .addAllRecords(records)
+                                .build()));
+    }
+
+    @Override
+    public void decideParkedRecords(
+            DecideParkedRecordsRequest request, StreamObserver<DecideParkedRecordsResponse> to) {
+        Replies.send(
+                to,
+                executor,
+                () -> parked.decide(groups.get(request.getTopic(), request.getName()), request)
+                        .thenApply(results -> DecideParkedRecordsResponse.newBuilder()
+                                .setHeader(headers.header())
+                                .addAllResults(results)
+                                .build()));
     }
 
     private <T> CompletableFuture<T> atLeader(

@@ -5,6 +5,7 @@ import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.partition.ReplicaQueues;
 import io.holdfast.consensus.queue.LeasedRecord;
+import io.holdfast.consensus.queue.QueueViews;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.AcquireRequest;
 import io.holdfast.internal.v1.AcquireResponse;
@@ -18,9 +19,12 @@ import io.holdfast.node.service.Appends;
 import io.holdfast.node.service.Errors;
 import io.holdfast.node.service.Headers;
 import io.holdfast.node.service.Records;
+import io.holdfast.record.LogRecord;
 import io.holdfast.v1.Delivery;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.ExplainRecordResponse;
+import io.holdfast.v1.ParkedDecision;
+import io.holdfast.v1.ParkedRecord;
 import io.holdfast.v1.QueuePartition;
 import io.holdfast.v1.RedriveState;
 import io.holdfast.v1.Settlement;
@@ -248,6 +252,36 @@ final class LocalQueues {
                             .thenApply(done ->
                                     all.stream().map(CompletableFuture::join).toList());
                 }));
+    }
+
+    CompletableFuture<List<ParkedRecord>> parked(long groupId, int partition, int most) {
+        return fresh(
+                groupId,
+                partition,
+                queues -> queues.lane().views().parked(groupId, most).stream()
+                        .map(parked -> parked(partition, parked))
+                        .toList());
+    }
+
+    private static ParkedRecord parked(int partition, QueueViews.Parked parked) {
+        ParkedRecord.Builder record = ParkedRecord.newBuilder()
+                .setPartition(partition)
+                .setOffset(parked.offset())
+                .setDeliveryCount(parked.delivered())
+                .setFailureCount(parked.failed())
+                .setLastFailure(parked.reason())
+                .setLastFailureTime(Headers.timestamp(parked.lastFailureMs()));
+        LogRecord found = parked.record();
+        return found == null
+                ? record.build()
+                : record.setRecord(Records.toApi(found)).build();
+    }
+
+    CompletableFuture<List<Boolean>> decide(long groupId, int partition, List<Long> offsets, ParkedDecision decision) {
+        return onLeader(
+                group(groupId),
+                partition,
+                queues -> queues.whenAwake().thenCompose(ok -> queues.lane().decide(groupId, offsets, decision)));
     }
 
     // ----

@@ -9,10 +9,14 @@ import io.holdfast.internal.v1.AppendDeadRequest;
 import io.holdfast.internal.v1.AppendDeadResponse;
 import io.holdfast.internal.v1.AwaitRequest;
 import io.holdfast.internal.v1.AwaitResponse;
+import io.holdfast.internal.v1.DecideParkedPartitionRequest;
+import io.holdfast.internal.v1.DecideParkedPartitionResponse;
 import io.holdfast.internal.v1.DescribeQueueRequest;
 import io.holdfast.internal.v1.DescribeQueueResponse;
 import io.holdfast.internal.v1.ExplainRequest;
 import io.holdfast.internal.v1.ExplainResponse;
+import io.holdfast.internal.v1.ListParkedPartitionRequest;
+import io.holdfast.internal.v1.ListParkedPartitionResponse;
 import io.holdfast.internal.v1.QueueNodeServiceGrpc;
 import io.holdfast.internal.v1.RedrivePartitionRequest;
 import io.holdfast.internal.v1.RedrivePartitionResponse;
@@ -107,6 +111,34 @@ final class QueueNodeGrpc extends QueueNodeServiceGrpc.QueueNodeServiceImplBase 
                 () -> queues.redrive(request.getGroupId(), request.getPartition(), request.getDeadLettersList())
                         .thenApply(states -> RedrivePartitionResponse.newBuilder()
                                 .addAllStates(states)
+                                .build()));
+    }
+
+    @Override
+    public void listParkedPartition(
+            ListParkedPartitionRequest request, StreamObserver<ListParkedPartitionResponse> to) {
+        Replies.send(
+                to,
+                executor,
+                () -> queues.parked(request.getGroupId(), request.getPartition(), request.getMaxRecords())
+                        .thenApply(records -> ListParkedPartitionResponse.newBuilder()
+                                .addAllRecords(records)
+                                .build()));
+    }
+
+    @Override
+    public void decideParkedPartition(
+            DecideParkedPartitionRequest request, StreamObserver<DecideParkedPartitionResponse> to) {
+        Replies.send(
+                to,
+                executor,
+                () -> queues.decide(
+                                request.getGroupId(),
+                                request.getPartition(),
+                                request.getOffsetsList(),
+                                request.getDecision())
+                        .thenApply(decided -> DecideParkedPartitionResponse.newBuilder()
+                                .addAllDecided(decided)
                                 .build()));
     }
 
