@@ -344,6 +344,26 @@ class QueuesIT {
     }
 
     @Test
+    void shouldSayHowLongItTakesUntilAGroupIsDone() {
+        client.admin().createTopic("rates", 1, 3);
+        client.queues().create("rates", "g", QueueConfig.getDefaultInstance());
+        publish("rates", 300); // 5 a second, over the last minute
+        QueuePartition before = client.queues().describe("rates", "g").getPartitions(0);
+        assertThat(before.getProducedPerSecond()).isEqualTo(5);
+        assertThat(before.hasDrain()).as("nobody works on it").isFalse();
+
+        for (int i = 0; i < 5; i++) {
+            queue(i).poll(ask("rates", "m", 20).build())
+                    .getDeliveriesList()
+                    .forEach(delivery -> settle(0, "rates", settlement(delivery, Outcome.OUTCOME_ACCEPT)));
+        }
+        QueuePartition after = client.queues().describe("rates", "g").getPartitions(0);
+        double gain = after.getSettledPerSecond() - after.getProducedPerSecond();
+        assertThat(gain).isPositive();
+        assertThat(after.getDrain().getSeconds()).isBetween((long) (200 / gain) - 1, (long) (200 / gain) + 1);
+    }
+
+    @Test
     void shouldParkAKeyWhoseRecordFailsForGoodUntilSomebodyDecides() {
         client.admin().createTopic("parked", 1, 3);
         client.queues()

@@ -141,7 +141,17 @@ public final class GroupCommand implements Runnable {
             DescribeGroupResponse answer = client.queues().describe(topic, name);
             print(answer.getGroup());
             Table table = new Table(
-                    "PARTITION", "FLOOR", "NEXT", "END", "READY", "LEASED", "WAITING", "PARKED", "DEAD", "OLDEST");
+                    "PARTITION",
+                    "FLOOR",
+                    "NEXT",
+                    "END",
+                    "READY",
+                    "LEASED",
+                    "WAITING",
+                    "PARKED",
+                    "DEAD",
+                    "OLDEST",
+                    "DRAIN");
             Table members = new Table("MEMBER", "PARTITION", "LEASES");
             int failed = 0;
             for (QueuePartition partition : answer.getPartitionsList()) {
@@ -164,7 +174,8 @@ public final class GroupCommand implements Runnable {
                                 + (partition.getDeadPending() == 0
                                         ? ""
                                         : " (" + partition.getDeadPending() + " on their way)"),
-                        partition.hasOldestAge() ? TimeSpans.text(partition.getOldestAge()) : "");
+                        partition.hasOldestAge() ? TimeSpans.text(partition.getOldestAge()) : "",
+                        partition.hasDrain() ? TimeSpans.text(partition.getDrain()) : "never");
                 partition
                         .getMembersList()
                         .forEach(member ->

@@ -48,6 +48,7 @@ public final class QueueLane {
     private final LeaderClock clock;
     private final Dispatcher dispatcher;
     private final ReadyWaiters waiters;
+    private final SettleRates rates = new SettleRates();
     private final QueueViews views;
     private final DeadLetterSource deadLetters;
     private final EntryPipe<QueueRequest> acquires;
@@ -67,7 +68,7 @@ public final class QueueLane {
         clock = new LeaderClock(partition);
         dispatcher = new Dispatcher(partition, policies, records, clock);
         waiters = new ReadyWaiters(partition, executor, dispatcher::canAcquire);
-        views = new QueueViews(partition, dispatcher, records, clock, waiters);
+        views = new QueueViews(partition, dispatcher, records, clock, waiters, rates);
         deadLetters = new DeadLetterSource(partition, this, records, executor);
     }
 
@@ -125,7 +126,10 @@ public final class QueueLane {
         QueuePolicy policy = policies.of(groupId);
         return policy == null
                 ? CompletableFuture.failedFuture(Dispatcher.noSuchGroup())
-                : Settlements.write(this, groupId, policy, settlements);
+                : Settlements.write(this, groupId, policy, settlements).thenApply(accepted -> {
+                    rates.count(groupId, settlements, accepted);
+                    return accepted;
+                });
     }
 
     /** Begins anew at an offset; completes with the lowest offset that was not settled before. */
@@ -188,6 +192,7 @@ public final class QueueLane {
         changes.refuseWaiting(refusal);
         waiters.fail(refusal);
         dispatcher.clear();
+        rates.clear();
     }
 
     /** Whether {@link #tick} has anything to do. */

@@ -13,23 +13,28 @@ import org.jspecify.annotations.Nullable;
 
 /** Where groups and records stand in a partition, for people. Any thread. */
 public final class QueueViews {
+    private static final long RATE_SECONDS = 60;
+
     private final QueuePartition partition;
     private final Dispatcher dispatcher;
     private final RecordCache.View records;
     private final LeaderClock clock;
     private final ReadyWaiters waiters;
+    private final SettleRates rates;
 
     QueueViews(
             QueuePartition partition,
             Dispatcher dispatcher,
             RecordCache.View records,
             LeaderClock clock,
-            ReadyWaiters waiters) {
+            ReadyWaiters waiters,
+            SettleRates rates) {
         this.partition = partition;
         this.dispatcher = dispatcher;
         this.records = records;
         this.clock = clock;
         this.waiters = waiters;
+        this.rates = rates;
     }
 
     /** Where a group stands. */
@@ -42,7 +47,21 @@ public final class QueueViews {
         if (oldest != null) {
             view.setOldestAge(duration(System.currentTimeMillis() - oldest.appendMs()));
         }
+        addRates(groupId, view);
         return view.build();
+    }
+
+    private void addRates(long groupId, io.holdfast.v1.QueuePartition.Builder view) {
+        long minuteAgo = partition.offsetAt(System.currentTimeMillis() - RATE_SECONDS * 1000);
+        double settled = rates.perSecond(groupId);
+        double produced = Math.max(0, view.getEnd() - minuteAgo) / (double) RATE_SECONDS;
+        view.setSettledPerSecond(settled).setProducedPerSecond(produced);
+        long left = view.getReady() + view.getLeased() + view.getWaiting();
+        if (left == 0) {
+            view.setDrain(Durations.ZERO);
+        } else if (settled > produced) {
+            view.setDrain(duration((long) (left / (settled - produced) * 1000)));
+        }
     }
 
     /** A parked record; {@code record} is null if it cannot be read. */

@@ -1,5 +1,6 @@
 package io.holdfast.consensus.stream;
 
+import io.holdfast.consensus.Rates;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.stream.Sessions.MemberName;
 import io.holdfast.internal.v1.OwnedPartition;
@@ -40,7 +41,7 @@ public final class StreamCoordinator {
     private final Subscriptions subscriptions;
     private final TopicSource topics;
     private final HeartbeatWaiters waiters = new HeartbeatWaiters();
-    private final CommitRates rates = new CommitRates();
+    private final Rates<GroupPartition> rates = new Rates<>();
     private final StreamViews views;
     private final LongAdder expelled = new LongAdder();
     private volatile boolean active;
@@ -122,9 +123,8 @@ public final class StreamCoordinator {
                 OwnedPartition owned = commit.getOwnerships(i);
                 committed.add(!refused.contains(i));
                 if (!refused.contains(i)) {
-                    rates.committed(
-                            group,
-                            new PartitionName(owned.getTopicId(), owned.getPartition()),
+                    rates.reached(
+                            new GroupPartition(group, new PartitionName(owned.getTopicId(), owned.getPartition())),
                             commit.getOffsets(i),
                             System.nanoTime());
                 }

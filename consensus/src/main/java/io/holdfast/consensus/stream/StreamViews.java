@@ -1,6 +1,7 @@
 package io.holdfast.consensus.stream;
 
 import com.google.protobuf.util.Timestamps;
+import io.holdfast.consensus.Rates;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.internal.v1.DescribeInShardResponse;
 import io.holdfast.internal.v1.SubscribedTopic;
@@ -16,9 +17,9 @@ import java.util.TreeSet;
 /** Where the stream groups of a shard stand, for operators. Any thread. */
 public final class StreamViews {
     private final StreamShard shard;
-    private final CommitRates rates;
+    private final Rates<GroupPartition> rates;
 
-    StreamViews(StreamShard shard, CommitRates rates) {
+    StreamViews(StreamShard shard, Rates<GroupPartition> rates) {
         this.shard = shard;
         this.rates = rates;
     }
@@ -95,7 +96,8 @@ public final class StreamViews {
                         .setPartition(partition.name().partition()))
                 .setMemberId(Objects.requireNonNullElse(partition.owner(), ""))
                 .setOwnershipEpoch(partition.epoch())
-                .setConsumedPerSecond(rates.perSecond(state.name(), partition.name(), System.nanoTime()));
+                .setConsumedPerSecond(
+                        rates.perSecond(new GroupPartition(state.name(), partition.name()), System.nanoTime()));
         String target = partition.target();
         if (target != null && !target.equals(partition.owner())) {
             one.setNextMemberId(target);
