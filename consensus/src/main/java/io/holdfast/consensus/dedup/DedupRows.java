@@ -1,5 +1,6 @@
 package io.holdfast.consensus.dedup;
 
+import io.holdfast.consensus.RowKeys;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.MessageIdRow;
 import io.holdfast.storage.state.StateTables;
@@ -7,7 +8,6 @@ import io.holdfast.storage.state.StateTables.Table;
 import io.holdfast.storage.state.StateTables.Update;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,18 +19,19 @@ import org.jspecify.annotations.Nullable;
  * Written by one thread at a time.
  *
  * <p>Rows are written before the checkpoint that makes them count and never change, so there may be rows of the future
- * here; a number means the same id on every replica.
+ * here; a number means the same id on every replica. Each copied checkpoint has a generation of rows of its own.
  */
 public final class DedupRows {
     private static final byte BY_NUMBER = 0;
     private static final byte BY_HASH = 1;
 
     private final StateTables tables;
-    private final GroupId group;
+    /** Group and generation. */
+    private final byte[] prefix;
 
-    public DedupRows(StateTables tables, GroupId group) {
+    public DedupRows(StateTables tables, GroupId group, long generation) {
         this.tables = tables;
-        this.group = group;
+        this.prefix = RowKeys.prefix(group, generation);
     }
 
     interface Visitor {
@@ -78,54 +79,22 @@ public final class DedupRows {
     /** Writes rows, ahead of the checkpoint, in the order of their numbers; those that are there stay. */
     void put(List<KnownId> inOrder) throws IOException {
         Update update = new Update();
-        Map<MessageId, Long> written = new HashMap<>();
-        List<KnownId> late = new ArrayList<>();
+        Map<MessageId, Long> newest = new HashMap<>();
         for (KnownId one : inOrder) {
-            Long before = written.get(one.id());
-            long newest = before == null ? newest(one.id()) : before;
-            if (newest < one.number()) {
-                put(one, newest, update);
+            Long before = newest.get(one.id());
+            long previous = before == null ? newest(one.id()) : before;
+            if (previous < one.number()) {
+                MessageIdRow.Builder row = one.toRow();
+                if (previous >= 0) {
+                    row.setPrevious(previous);
+                }
+                update.put(
+                        Table.MESSAGE_IDS, byNumber(one.number()), row.build().toByteArray());
                 update.put(Table.MESSAGE_IDS, byHash(one.id()), bytes(one.number()));
-                written.put(one.id(), one.number());
-            } else {
-                late.add(one);
+                newest.put(one.id(), one.number());
             }
         }
         tables.writeAhead(update);
-        for (KnownId one : late) {
-            insert(one);
-        }
-    }
-
-    /**
-     * Puts a row before newer ones of its id, unless it is there. A copy that broke off may have left some of the future,
-     * and not those between.
-     */
-    private void insert(KnownId one) throws IOException {
-        long number = newest(one.id());
-        while (number > one.number()) {
-            MessageIdRow row = row(number);
-            if (row == null) {
-                throw new IOException("message id " + number + " has no row");
-            }
-            long previous = previous(row);
-            if (previous < one.number()) {
-                Update update = new Update();
-                put(one, previous, update);
-                put(KnownId.of(row), one.number(), update);
-                tables.writeAhead(update);
-                return;
-            }
-            number = previous;
-        }
-    }
-
-    private void put(KnownId one, long previous, Update update) {
-        MessageIdRow.Builder row = one.toRow();
-        if (previous >= 0) {
-            row.setPrevious(previous);
-        }
-        update.put(Table.MESSAGE_IDS, byNumber(one.number()), row.build().toByteArray());
     }
 
     /** Has an update delete the rows below this number. */
@@ -160,7 +129,7 @@ public final class DedupRows {
         });
     }
 
-    /** Takes over rows of another replica's checkpoint: rows of the future here, until that is in force. */
+    /** Takes over the next rows of another replica's checkpoint. */
     public void take(List<MessageIdRow> rows) throws IOException {
         put(rows.stream().map(KnownId::of).toList());
     }
@@ -168,21 +137,21 @@ public final class DedupRows {
     // ---- keys
 
     private byte[] numbers() {
-        return ByteBuffer.allocate(17).put(group.bytes()).put(BY_NUMBER).array();
+        return key(BY_NUMBER, 0).array();
     }
 
     private byte[] byNumber(long number) {
-        return ByteBuffer.allocate(25)
-                .put(group.bytes())
-                .put(BY_NUMBER)
-                .putLong(number)
-                .array();
+        return key(BY_NUMBER, Long.BYTES).putLong(number).array();
     }
 
     private byte[] byHash(MessageId id) {
-        ByteBuffer key = ByteBuffer.allocate(33).put(group.bytes()).put(BY_HASH);
+        ByteBuffer key = key(BY_HASH, MessageId.BYTES);
         id.write(key);
         return key.array();
+    }
+
+    private ByteBuffer key(byte kind, int more) {
+        return ByteBuffer.allocate(prefix.length + 1 + more).put(prefix).put(kind);
     }
 
     private static byte[] bytes(long number) {

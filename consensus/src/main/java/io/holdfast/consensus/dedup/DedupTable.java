@@ -20,7 +20,7 @@ public final class DedupTable {
 
     private static final int FORGOTTEN_AT_ONCE = 2_000;
 
-    private final DedupRows rows;
+    private DedupRows rows;
     private final long knownMax;
     /** Added by the entry that is being applied. */
     private final Map<MessageId, KnownId> added = new LinkedHashMap<>();
@@ -28,6 +28,7 @@ public final class DedupTable {
     private long nextNumber;
     private long floor;
 
+    /** @param rows of a replica that has no checkpoint yet */
     public DedupTable(DedupRows rows) {
         this(rows, KNOWN_MAX);
     }
@@ -39,7 +40,8 @@ public final class DedupTable {
 
     // ---- checkpoints
 
-    public void load(DedupState state) {
+    public void load(DedupState state, DedupRows ofGeneration) {
+        rows = ofGeneration;
         added.clear();
         nextNumber = state.getNextNumber();
         floor = state.getFloor();

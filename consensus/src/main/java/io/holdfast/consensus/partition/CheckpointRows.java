@@ -2,11 +2,11 @@ package io.holdfast.consensus.partition;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.MessageLite;
+import io.holdfast.consensus.RowKeys;
 import io.holdfast.consensus.dedup.DedupRows;
 import io.holdfast.consensus.dedup.DedupTable;
 import io.holdfast.consensus.queue.QueueTable;
 import io.holdfast.consensus.raft.GroupId;
-import io.holdfast.consensus.schedule.SchedulePosition;
 import io.holdfast.consensus.schedule.ScheduleRows;
 import io.holdfast.consensus.schedule.ScheduleTable;
 import io.holdfast.consensus.stream.StreamGroupTable;
@@ -24,7 +24,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Collection;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -32,24 +32,43 @@ import org.jspecify.annotations.Nullable;
 final class CheckpointRows {
     private final StateTables tables;
     private final GroupId group;
-    private final ScheduleRows scheduled;
-    private final DedupRows messageIds;
 
     CheckpointRows(StateTables tables, GroupId group) {
         this.tables = tables;
         this.group = group;
-        this.scheduled = new ScheduleRows(tables, group);
-        this.messageIds = new DedupRows(tables, group);
     }
 
-    /** The records that are kept for later. */
-    ScheduleRows scheduled() {
-        return scheduled;
+    /** The records that are kept for later, of one generation. */
+    ScheduleRows scheduled(long generation) {
+        return new ScheduleRows(tables, group, generation);
     }
 
-    /** The message ids that are known. */
-    DedupRows messageIds() {
-        return messageIds;
+    /** The message ids that are known, of one generation. */
+    DedupRows messageIds(long generation) {
+        return new DedupRows(tables, group, generation);
+    }
+
+    /** Deletes what is left of generations that are not in force, if there is anything. */
+    void deleteAllBut(long generation) throws IOException {
+        for (Table table : List.of(Table.SCHEDULED, Table.MESSAGE_IDS)) {
+            byte[] kept = RowKeys.prefix(group, generation);
+            byte[][] stale = new byte[1][];
+            StateTables.Visitor first = (key, value) -> {
+                stale[0] = Arrays.copyOf(key, kept.length);
+                return false;
+            };
+            do {
+                stale[0] = null;
+                tables.scan(table, group.bytes(), group.bytes(), first);
+                if (stale[0] != null && Arrays.equals(stale[0], kept)) {
+                    stale[0] = null;
+                    tables.scan(table, group.bytes(), RowKeys.prefix(group, generation + 1), first);
+                }
+                if (stale[0] != null) {
+                    tables.write(new Update().deletePrefix(table, stale[0]));
+                }
+            } while (stale[0] != null);
+        }
     }
 
     /** All rows as they are now, whatever becomes of them; to be closed. */
@@ -126,8 +145,8 @@ final class CheckpointRows {
         producers.dirty().forEach(id -> put(update, Table.PRODUCERS, rowKey(id), producers.row(id)));
         queues.dirty().forEach(id -> put(update, Table.QUEUES, rowKey(id), queues.row(id)));
         streamGroups.dirty().forEach(name -> put(update, Table.STREAM_GROUPS, rowKey(name), streamGroups.row(name)));
-        scheduled.delete(schedule.removed(), update);
-        messageIds.deleteBelow(dedup.floor(), update);
+        scheduled(checkpoint.getRowsGeneration()).delete(schedule.removed(), update);
+        messageIds(checkpoint.getRowsGeneration()).deleteBelow(dedup.floor(), update);
         tables.write(update);
         producers.stored();
         queues.stored();
@@ -143,19 +162,13 @@ final class CheckpointRows {
         }
     }
 
-    /**
-     * Replaces everything by a copied checkpoint.
-     *
-     * @param gone positions in the schedule that it does not have; what it has, of the schedule and of message ids, was
-     *     written before
-     */
-    void replace(PartitionRows rows, Collection<SchedulePosition> gone) throws IOException {
+    /** Replaces everything by a copied checkpoint; what it has of schedule and message ids was written before. */
+    void replace(PartitionRows rows) throws IOException {
         Update update = nothing(group)
                 .put(Table.CHECKPOINTS, group.bytes(), rows.checkpoint().toByteArray());
         rows.producers().forEach(entry -> put(update, Table.PRODUCERS, rowKey(entry.getProducerId()), entry.getRow()));
         rows.queues().forEach(row -> put(update, Table.QUEUES, rowKey(row.getGroupId()), row));
         rows.streamGroups().forEach(row -> put(update, Table.STREAM_GROUPS, rowKey(row.getName()), row));
-        scheduled.delete(gone, update);
         tables.write(update);
     }
 

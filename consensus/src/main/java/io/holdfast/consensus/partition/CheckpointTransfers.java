@@ -3,8 +3,6 @@ package io.holdfast.consensus.partition;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.UnsafeByteOperations;
 import io.holdfast.consensus.dedup.DedupRows;
-import io.holdfast.consensus.schedule.ScheduleCopy;
-import io.holdfast.consensus.schedule.SchedulePosition;
 import io.holdfast.internal.v1.CheckpointEnd;
 import io.holdfast.internal.v1.CheckpointStart;
 import io.holdfast.internal.v1.DedupState;
@@ -29,7 +27,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -111,10 +108,11 @@ final class CheckpointTransfers {
         }
 
         private void sendScheduled(Consumer<FetchCheckpointResponse> to) throws IOException {
-            long end = rows.checkpoint().getSchedule().getNextNumber();
+            PartitionCheckpoint checkpoint = rows.checkpoint();
+            long end = checkpoint.getSchedule().getNextNumber();
             ScheduledRows.Builder chunk = ScheduledRows.newBuilder();
             int[] bytes = {0};
-            tables.scheduled().scan(view, (position, batch) -> {
+            tables.scheduled(checkpoint.getRowsGeneration()).scan(view, (position, batch) -> {
                 if (Long.compareUnsigned(position.number(), end) < 0) { // later ones count from a later checkpoint on
                     chunk.addRows(ScheduledRow.newBuilder()
                             .setKey(position.toKey())
@@ -134,9 +132,11 @@ final class CheckpointTransfers {
         }
 
         private void sendMessageIds(Consumer<FetchCheckpointResponse> to) throws IOException {
-            DedupState known = rows.checkpoint().getDedup();
+            PartitionCheckpoint checkpoint = rows.checkpoint();
+            DedupState known = checkpoint.getDedup();
             MessageIdRows.Builder chunk = MessageIdRows.newBuilder();
-            tables.messageIds().scan(view, known.getFloor(), known.getNextNumber(), row -> {
+            DedupRows ids = tables.messageIds(checkpoint.getRowsGeneration());
+            ids.scan(view, known.getFloor(), known.getNextNumber(), row -> {
                 chunk.addRows(row);
                 if (chunk.getRowsCount() >= CHUNK_ROWS) {
                     to.accept(FetchCheckpointResponse.newBuilder()
@@ -190,16 +190,14 @@ final class CheckpointTransfers {
         private final List<ProducerEntry> producers = new ArrayList<>();
         private final List<QueueRow> queues = new ArrayList<>();
         private final List<StreamGroupRow> streamGroups = new ArrayList<>();
-        private final ScheduleCopy schedule;
-        private final DedupRows messageIds;
+        private final CheckpointRows tables;
         private boolean ended;
         private @Nullable String fileName;
         private @Nullable FileChannel file;
 
         Incoming(Path folder, CheckpointRows tables) {
             this.folder = folder;
-            this.schedule = new ScheduleCopy(tables.scheduled());
-            this.messageIds = tables.messageIds();
+            this.tables = tables;
         }
 
         void take(FetchCheckpointResponse part) {
@@ -209,10 +207,12 @@ final class CheckpointTransfers {
                     case CHUNK -> write(part.getChunk());
                     case QUEUE -> queues.add(part.getQueue());
                     case STREAM_GROUP -> streamGroups.add(part.getStreamGroup());
-                    case SCHEDULED -> schedule.take(part.getScheduled().getRowsList());
-                    case MESSAGE_IDS -> messageIds.take(part.getMessageIds().getRowsList());
+                    case SCHEDULED ->
+                        tables.scheduled(generation()).take(part.getScheduled().getRowsList());
+                    case MESSAGE_IDS ->
+                        tables.messageIds(generation())
+                                .take(part.getMessageIds().getRowsList());
                     case END -> {
-                        schedule.end();
                         producers.addAll(part.getEnd().getProducersList());
                         ended = true;
                     }
@@ -263,9 +263,9 @@ final class CheckpointTransfers {
             return new PartitionRows(received, producers, queues, streamGroups);
         }
 
-        /** What the schedule had that the checkpoint does not have. */
-        Set<SchedulePosition> goneFromSchedule() {
-            return schedule.gone();
+        /** Of the rows that are received: not the one that is in force here, which is of an earlier checkpoint. */
+        private long generation() {
+            return rows().checkpoint().getAppliedIndex();
         }
 
         private void closeFile() throws IOException {

@@ -79,6 +79,7 @@ final class PartitionMachine extends GroupMachine {
 
     private volatile @Nullable PartitionLog log;
     private String logFolder = PartitionPaths.FIRST_LOG_FOLDER;
+    private long rowsGeneration;
     private long nowMs;
 
     PartitionMachine(
@@ -98,8 +99,8 @@ final class PartitionMachine extends GroupMachine {
         this.highWatermark = highWatermark;
         this.payloadReaders = payloadReaders;
         this.rows = new CheckpointRows(tables, group);
-        this.schedule = new ScheduleTable(rows.scheduled());
-        this.dedup = new DedupTable(rows.messageIds());
+        this.schedule = new ScheduleTable(rows.scheduled(rowsGeneration));
+        this.dedup = new DedupTable(rows.messageIds(rowsGeneration));
         this.admission = new Admission(producers, schedule, dedup);
         this.source = source;
     }
@@ -140,6 +141,7 @@ final class PartitionMachine extends GroupMachine {
         PartitionCheckpoint checkpoint = stored.checkpoint();
         restore(stored, open(checkpoint.getLogFolder(), CheckpointRows.toLog(checkpoint), required));
         paths.deleteAllBut(logFolder);
+        rows.deleteAllBut(rowsGeneration);
         return TermIndex.valueOf(checkpoint.getAppliedTerm(), checkpoint.getAppliedIndex());
     }
 
@@ -152,8 +154,9 @@ final class PartitionMachine extends GroupMachine {
         stored.producers().forEach(entry -> producers.put(entry.getProducerId(), entry.getRow()));
         queues.load(checkpoint.getQueueClockMs(), stored.queues());
         streamGroups.load(stored.streamGroups());
-        schedule.load(checkpoint.getSchedule());
-        dedup.load(checkpoint.getDedup());
+        rowsGeneration = checkpoint.getRowsGeneration();
+        schedule.load(checkpoint.getSchedule(), rows.scheduled(rowsGeneration));
+        dedup.load(checkpoint.getDedup(), rows.messageIds(rowsGeneration));
         highWatermark.set(opened.nextOffset());
     }
 
@@ -170,7 +173,8 @@ final class PartitionMachine extends GroupMachine {
                 .setQueueClockMs(queues.clockMs())
                 .setLogFolder(logFolder)
                 .setSchedule(schedule.state())
-                .setDedup(dedup.state());
+                .setDedup(dedup.state())
+                .setRowsGeneration(rowsGeneration);
         CheckpointRows.addLog(checkpoint, log().checkpoint());
         rows.store(checkpoint.build(), producers, queues, streamGroups, schedule, dedup);
         log().checkpointStored();
@@ -395,6 +399,7 @@ final class PartitionMachine extends GroupMachine {
     @Override
     protected Object fetch(int leaderNode, long minIndex) throws IOException {
         Path copy = paths.emptyCopyFolder();
+        rows.deleteAllBut(rowsGeneration());
         CheckpointTransfers.Incoming incoming = new CheckpointTransfers.Incoming(copy, rows);
         try (incoming) {
             source.fetch(leaderNode, groupId(), minIndex, incoming::take);
@@ -409,11 +414,10 @@ final class PartitionMachine extends GroupMachine {
      */
     @Override
     protected TermIndex adopt(Object fetched) throws IOException {
-        CheckpointTransfers.Incoming incoming = (CheckpointTransfers.Incoming) fetched;
-        PartitionRows received = incoming.rows();
+        PartitionRows received = ((CheckpointTransfers.Incoming) fetched).rows();
         long index = received.checkpoint().getAppliedIndex();
         String folder = PartitionPaths.logFolder(index);
-        PartitionRows adopted = received.withLogFolder(folder);
+        PartitionRows adopted = received.adopted(folder, index);
         PartitionCheckpoint checkpoint = adopted.checkpoint();
         replacing.writeLock().lock();
         try {
@@ -423,14 +427,21 @@ final class PartitionMachine extends GroupMachine {
             DurableDirectory.force(paths.root());
             PartitionLog fresh = open(folder, CheckpointRows.toLog(checkpoint), List.of());
             moveFrames(old, fresh, index);
-            rows.replace(adopted, incoming.goneFromSchedule());
+            rows.replace(adopted);
             restore(adopted, fresh);
             old.close();
         } finally {
             replacing.writeLock().unlock();
         }
         paths.deleteAllBut(folder);
+        rows.deleteAllBut(index);
         return TermIndex.valueOf(checkpoint.getAppliedTerm(), index);
+    }
+
+    private long rowsGeneration() {
+        synchronized (stateLock()) {
+            return rowsGeneration;
+        }
     }
 
     private static void moveFrames(PartitionLog from, PartitionLog to, long afterIndex) throws IOException {

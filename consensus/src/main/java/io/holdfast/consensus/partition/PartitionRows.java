@@ -13,7 +13,12 @@ record PartitionRows(
         List<QueueRow> queues,
         List<StreamGroupRow> streamGroups) {
 
-    PartitionRows withLogFolder(String folder) {
-        return new PartitionRows(checkpoint.toBuilder().setLogFolder(folder).build(), producers, queues, streamGroups);
+    /** As it is to be kept here, with its files and rows apart from those that were here before. */
+    PartitionRows adopted(String logFolder, long rowsGeneration) {
+        PartitionCheckpoint own = checkpoint.toBuilder()
+                .setLogFolder(logFolder)
+                .setRowsGeneration(rowsGeneration)
+                .build();
+        return new PartitionRows(own, producers, queues, streamGroups);
     }
 }

@@ -45,9 +45,9 @@ final class RestingLog implements Closeable {
         this.settings = settings;
         this.folder = stored == null ? PartitionPaths.FIRST_LOG_FOLDER : stored.getLogFolder();
         this.checkpoint = stored == null ? LogCheckpoint.EMPTY : CheckpointRows.toLog(stored);
-        this.schedule = new ScheduleTable(rows.scheduled());
+        this.schedule = new ScheduleTable(rows.scheduled(0));
         if (stored != null) {
-            schedule.load(stored.getSchedule());
+            schedule.load(stored.getSchedule(), rows.scheduled(stored.getRowsGeneration()));
             schedule.due(0, 0, 0); // finds out when it has to be woken
         }
     }

@@ -1,13 +1,17 @@
 package io.holdfast.consensus.schedule;
 
 import com.google.protobuf.ByteString;
+import io.holdfast.consensus.RowKeys;
 import io.holdfast.consensus.raft.GroupId;
+import io.holdfast.internal.v1.ScheduledRow;
 import io.holdfast.storage.state.StateTables;
 import io.holdfast.storage.state.StateTables.Table;
 import io.holdfast.storage.state.StateTables.Update;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -16,16 +20,16 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Rows are written before the checkpoint that makes them count, and deleted by the checkpoint that no longer has them.
  * So there may be rows of the future here, and a replica that starts again from its checkpoint finds all that it needs.
+ * Each copied checkpoint has a generation of rows of its own, beside the one that is in force.
  */
 public final class ScheduleRows {
-    private static final int GROUP_BYTES = 16;
-
     private final StateTables tables;
-    private final GroupId group;
+    /** Group and generation. */
+    private final byte[] prefix;
 
-    public ScheduleRows(StateTables tables, GroupId group) {
+    public ScheduleRows(StateTables tables, GroupId group, long generation) {
         this.tables = tables;
-        this.group = group;
+        this.prefix = RowKeys.prefix(group, generation);
     }
 
     /** Takes rows in order. */
@@ -40,17 +44,17 @@ public final class ScheduleRows {
 
     /** Calls back with the rows from this position on. */
     void scan(SchedulePosition from, Visitor visitor) throws IOException {
-        tables.scan(Table.SCHEDULED, group.bytes(), key(from), visitor(visitor));
+        tables.scan(Table.SCHEDULED, prefix, key(from), visitor(visitor));
     }
 
     /** Calls back with the rows that a view has. */
     public void scan(StateTables.View view, Visitor visitor) throws IOException {
-        view.scan(Table.SCHEDULED, group.bytes(), visitor(visitor));
+        view.scan(Table.SCHEDULED, prefix, visitor(visitor));
     }
 
-    private static StateTables.Visitor visitor(Visitor visitor) {
+    private StateTables.Visitor visitor(Visitor visitor) {
         return (key, batch) -> {
-            ByteBuffer at = ByteBuffer.wrap(key).position(GROUP_BYTES);
+            ByteBuffer at = ByteBuffer.wrap(key).position(prefix.length);
             return visitor.visit(new SchedulePosition(at.getLong(), at.getLong()), batch);
         };
     }
@@ -62,14 +66,21 @@ public final class ScheduleRows {
         tables.writeAhead(update);
     }
 
+    /** Takes over rows of another replica's checkpoint. */
+    public void take(List<ScheduledRow> rows) throws IOException {
+        Map<SchedulePosition, ByteString> batches = new HashMap<>();
+        rows.forEach(row -> batches.put(SchedulePosition.of(row.getKey()), row.getBatch()));
+        put(batches);
+    }
+
     /** Has an update delete rows. */
     public void delete(Collection<SchedulePosition> positions, Update update) {
         positions.forEach(position -> update.delete(Table.SCHEDULED, key(position)));
     }
 
     private byte[] key(SchedulePosition position) {
-        return ByteBuffer.allocate(GROUP_BYTES + 2 * Long.BYTES)
-                .put(group.bytes())
+        return ByteBuffer.allocate(prefix.length + 2 * Long.BYTES)
+                .put(prefix)
                 .putLong(position.dueMs())
                 .putLong(position.number())
                 .array();

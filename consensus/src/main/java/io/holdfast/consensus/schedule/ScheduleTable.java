@@ -18,7 +18,7 @@ import java.util.TreeMap;
  * last checkpoint. So it costs the same whether ten records wait or a million.
  */
 public final class ScheduleTable {
-    private final ScheduleRows rows;
+    private ScheduleRows rows;
     /** Added by the entry that is being applied. */
     private final Map<SchedulePosition, ByteString> added = new TreeMap<>();
     /** Left since the last checkpoint; their rows are there still. */
@@ -34,13 +34,15 @@ public final class ScheduleTable {
 
     private volatile long earliestMs = Long.MAX_VALUE;
 
+    /** @param rows of a replica that has no checkpoint yet */
     public ScheduleTable(ScheduleRows rows) {
         this.rows = rows;
     }
 
     // ---- checkpoints
 
-    public void load(ScheduleState state) {
+    public void load(ScheduleState state, ScheduleRows ofGeneration) {
+        rows = ofGeneration;
         added.clear();
         removed.clear();
         nextNumber = state.getNextNumber();

@@ -85,7 +85,7 @@ class DedupSimulationTest {
     private static final class Replica {
         private final StateTables tables;
         private final GroupId group;
-        private final DedupRows rows;
+        private DedupRows rows;
         private DedupTable table;
         private int applied;
         private long offset;
@@ -96,7 +96,7 @@ class DedupSimulationTest {
         Replica(StateTables tables, GroupId group) {
             this.tables = tables;
             this.group = group;
-            rows = new DedupRows(tables, group);
+            rows = new DedupRows(tables, group, 0);
             table = new DedupTable(rows, KNOWN_MAX);
         }
 
@@ -127,7 +127,7 @@ class DedupSimulationTest {
 
         void restart() {
             table = new DedupTable(rows, KNOWN_MAX);
-            table.load(checkpoint);
+            table.load(checkpoint, rows);
             applied = checkpointed;
             offset = checkpointedOffset;
         }
@@ -194,6 +194,8 @@ class DedupSimulationTest {
         int index = from.checkpointed;
         long offset = from.checkpointedOffset;
         List<MessageIdRow> rows = new ArrayList<>();
+        DedupRows source = from.rows;
+        DedupRows copy = new DedupRows(to.tables, to.group, index);
         try (StateTables.View view = from.tables.view()) {
             while (from.applied < entries.size() && random.nextInt(3) > 0) { // the sender goes on
                 from.apply(entries.get(from.applied), context);
@@ -201,14 +203,21 @@ class DedupSimulationTest {
                     from.checkpoint();
                 }
             }
-            from.rows.scan(view, state.getFloor(), state.getNextNumber(), rows::add);
+            source.scan(view, state.getFloor(), state.getNextNumber(), rows::add);
         }
-        int some = random.nextInt(4) == 0 ? random.nextInt(rows.size() + 1) : rows.size();
-        to.rows.take(rows.subList(0, some));
-        if (some < rows.size()) {
-            return; // breaks off
+        while (!rows.isEmpty()) {
+            if (random.nextInt(12) == 0) {
+                return; // breaks off
+            }
+            List<MessageIdRow> chunk = rows.subList(0, Math.min(rows.size(), 1 + random.nextInt(8)));
+            copy.take(List.copyOf(chunk));
+            chunk.clear();
+            while (to.applied < index && random.nextInt(3) == 0) { // and so does the receiver
+                to.apply(entries.get(to.applied), context);
+            }
         }
         to.tables.write(new Update().put(Table.CHECKPOINTS, to.group.bytes(), state.toByteArray()));
+        to.rows = copy;
         to.checkpoint = state;
         to.checkpointed = index;
         to.checkpointedOffset = offset;

@@ -41,7 +41,7 @@ class ScheduleSimulationTest {
     private static final class Replica {
         private final StateTables tables;
         private final GroupId group;
-        private final ScheduleRows rows;
+        private ScheduleRows rows;
         private ScheduleTable table;
         private int applied;
         private int checkpointed;
@@ -50,7 +50,7 @@ class ScheduleSimulationTest {
         Replica(StateTables tables, GroupId group) {
             this.tables = tables;
             this.group = group;
-            rows = new ScheduleRows(tables, group);
+            rows = new ScheduleRows(tables, group, 0);
             table = new ScheduleTable(rows);
         }
 
@@ -78,7 +78,7 @@ class ScheduleSimulationTest {
 
         void restart() {
             table = new ScheduleTable(rows);
-            table.load(checkpoint);
+            table.load(checkpoint, rows);
             applied = checkpointed;
         }
     }
@@ -89,20 +89,22 @@ class ScheduleSimulationTest {
         private final ScheduleState state;
         private final int index;
         private final List<ScheduledRow> left = new ArrayList<>();
+        private final ScheduleRows rows;
         private final Replica to;
-        private final ScheduleCopy copy;
+        private final ScheduleRows copy;
 
         Transfer(Replica from, Replica to) throws IOException {
             this.to = to;
             state = from.checkpoint;
             index = from.checkpointed;
             view = from.tables.view();
-            copy = new ScheduleCopy(to.rows);
+            rows = from.rows;
+            copy = new ScheduleRows(to.tables, to.group, index);
         }
 
         /** Reads the sender's rows; the sender may have gone on since. */
-        void read(Replica from) throws IOException {
-            from.rows.scan(view, (position, batch) -> {
+        void read() throws IOException {
+            rows.scan(view, (position, batch) -> {
                 if (position.number() < state.getNextNumber()) {
                     left.add(ScheduledRow.newBuilder()
                             .setKey(position.toKey())
@@ -115,10 +117,8 @@ class ScheduleSimulationTest {
         }
 
         void adopt() throws IOException {
-            copy.end();
-            Update update = new Update().put(Table.CHECKPOINTS, to.group.bytes(), state.toByteArray());
-            to.rows.delete(copy.gone(), update);
-            to.tables.write(update);
+            to.tables.write(new Update().put(Table.CHECKPOINTS, to.group.bytes(), state.toByteArray()));
+            to.rows = copy;
             to.checkpoint = state;
             to.checkpointed = index;
             to.restart();
@@ -213,7 +213,7 @@ class ScheduleSimulationTest {
                 from.checkpoint();
             }
         }
-        transfer.read(from);
+        transfer.read();
         while (!transfer.left.isEmpty()) {
             if (random.nextInt(12) == 0) {
                 return; // breaks off
@@ -221,6 +221,9 @@ class ScheduleSimulationTest {
             List<ScheduledRow> chunk = transfer.left.subList(0, Math.min(transfer.left.size(), 1 + random.nextInt(4)));
             transfer.copy.take(List.copyOf(chunk));
             chunk.clear();
+            while (to.applied < transfer.index && random.nextInt(3) == 0) { // and so does the receiver
+                to.apply(entries.get(to.applied), context);
+            }
             check(to, to.applied == 0 ? new TreeMap<>() : entries.get(to.applied - 1).after, random, context);
         }
         transfer.adopt();
