@@ -9,11 +9,14 @@ import io.holdfast.client.Producer;
 import io.holdfast.client.ProducerRecord;
 import io.holdfast.client.RecordPosition;
 import io.holdfast.v1.Start;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -47,6 +50,54 @@ class CatchUpIT {
                     .isFalse();
             cluster.passed();
         }
+    }
+
+    /** It died when it had taken over a copied checkpoint, and before Ratis had let go of the log from before. */
+    @Test
+    @Timeout(240)
+    void shouldCatchUpWhenItsRaftLogEndsBeforeItsCheckpoint() throws Exception {
+        try (TestCluster cluster = TestCluster.start(3, FEW_ENTRIES);
+                HoldfastClient client = cluster.connect()) {
+            client.admin().createTopic(TOPIC, PARTITIONS, 3);
+            produce(client, 0, 300);
+            cluster.node(2).kill();
+            Path raft = cluster.node(2).dataDirectory().resolve("raft");
+            Map<Path, byte[]> before = logFiles(raft);
+            cluster.restart(2);
+            produce(client, 300, 600);
+            cluster.awaitCaughtUp(client, 2, TOPIC, ends(client), PATIENCE);
+            cluster.node(2).kill();
+            for (Path file : logFiles(raft).keySet()) {
+                Files.delete(file);
+            }
+            for (Map.Entry<Path, byte[]> file : before.entrySet()) {
+                Files.write(file.getKey(), file.getValue());
+            }
+
+            cluster.restart(2);
+
+            produce(client, 600, 700);
+            List<Long> ends = ends(client);
+            cluster.awaitCaughtUp(client, 2, TOPIC, ends, PATIENCE);
+            assertSameEverywhere(cluster, client, ends);
+            cluster.passed();
+        }
+    }
+
+    private static Map<Path, byte[]> logFiles(Path raft) throws IOException {
+        Map<Path, byte[]> files = new HashMap<>();
+        try (var groups = Files.list(raft)) {
+            for (Path group : groups.filter(g -> g.getFileName().toString().startsWith("00000000-0000-0001-8"))
+                    .toList()) {
+                try (var all = Files.list(group.resolve("current"))) {
+                    for (Path file : all.filter(f -> f.getFileName().toString().startsWith("log_"))
+                            .toList()) {
+                        files.put(file, Files.readAllBytes(file));
+                    }
+                }
+            }
+        }
+        return files;
     }
 
     @Test

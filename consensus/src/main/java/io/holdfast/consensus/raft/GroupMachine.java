@@ -120,10 +120,18 @@ public abstract class GroupMachine extends BaseStateMachine {
                                 checkpointed = loaded;
                                 if (loaded != null) {
                                     setLastAppliedTermIndex(loaded);
+                                    beginLogAnewIfBehind(storage, loaded);
                                 }
                             }
                         },
                         IOException.class);
+    }
+
+    /** Ratis opens its log only after this machine. */
+    private void beginLogAnewIfBehind(RaftStorage storage, TermIndex loaded) throws IOException {
+        if (RaftLogFiles.deleteIfBehind(storage.getStorageDir().getRoot().toPath(), loaded.getIndex())) {
+            LOG.warn("{}: its Raft log ended before its checkpoint at {}, and begins anew there", groupId, loaded);
+        }
     }
 
     @Override
