@@ -99,13 +99,9 @@ final class AppendQueue {
         held = true;
     }
 
-    /** From now on batches are proposed as they come; what waits, at the next {@link #proposeNow}. */
+    /** From now on batches are proposed as they come; what waits, at the next {@link #proposeWaiting}. */
     synchronized void release() {
         held = false;
-    }
-
-    void proposeNow() {
-        proposeWaiting();
     }
 
     synchronized boolean isIdle() {
@@ -137,7 +133,7 @@ final class AppendQueue {
     }
 
     /** Proposes as much as it may; false if that was nothing. */
-    private boolean proposeWaiting() {
+    boolean proposeWaiting() {
         boolean proposed = false;
         while (true) {
             List<Waiting> entry;

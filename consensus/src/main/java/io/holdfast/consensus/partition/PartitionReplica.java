@@ -232,7 +232,7 @@ public final class PartitionReplica {
             }
             appends.release();
         }
-        appends.proposeNow();
+        appends.proposeWaiting();
     }
 
     /** Whether appends wait here. */

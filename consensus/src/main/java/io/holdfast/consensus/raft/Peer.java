@@ -1,5 +1,8 @@
 package io.holdfast.consensus.raft;
 
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.Set;
 import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.protocol.RaftPeerId;
 
@@ -34,5 +37,11 @@ public record Peer(int nodeId, String incarnation, String address) {
         String name = peer.getId().toString();
         return new Peer(
                 nodeIdOf(peer.getId()), name.substring(name.indexOf(SEPARATOR) + 1), String.valueOf(peer.getAddress()));
+    }
+
+    public static Set<String> names(Collection<Peer> peers) {
+        Set<String> names = new HashSet<>();
+        peers.forEach(peer -> names.add(peer.name()));
+        return names;
     }
 }

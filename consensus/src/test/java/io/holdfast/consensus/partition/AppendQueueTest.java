@@ -57,7 +57,7 @@ class AppendQueueTest {
         assertThat(proposed).isEmpty();
 
         queue.release();
-        queue.proposeNow();
+        queue.proposeWaiting();
 
         assertThat(proposed).hasSize(1);
         assertThat(proposed.get(0).getAppend().getBatchesList())
@@ -80,7 +80,7 @@ class AppendQueueTest {
         assertThat(budget.used()).isZero();
         assertThat(queue.isIdle()).isTrue();
         queue.release();
-        queue.proposeNow();
+        queue.proposeWaiting();
         assertThat(proposed).isEmpty();
     }
 

@@ -22,7 +22,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -247,7 +246,7 @@ public final class LocalReplicas {
         return LastEntry.newBuilder().setTerm(end.term()).setIndex(end.index()).build();
     }
 
-    static LogEnd logEnd(@Nullable LastEntry entry) {
-        return entry == null ? LogEnd.NONE : new LogEnd(entry.getTerm(), entry.getIndex());
+    public static LogEnd logEnd(LastEntry entry) {
+        return new LogEnd(entry.getTerm(), entry.getIndex());
     }
 }

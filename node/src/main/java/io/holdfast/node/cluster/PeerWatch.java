@@ -188,7 +188,7 @@ public final class PeerWatch implements Closeable {
                 continue;
             }
             LastEntry entry = answer.getEntries(ordinal);
-            int compared = new LogEnd(entry.getTerm(), entry.getIndex()).compareTo(mine);
+            int compared = LocalReplicas.logEnd(entry).compareTo(mine);
             if (compared > 0
                     || (compared == 0 && turn(group, member.nodeId(), dead) < turn(group, state.nodeId(), dead))) {
                 return false;

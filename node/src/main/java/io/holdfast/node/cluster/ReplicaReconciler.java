@@ -198,10 +198,8 @@ public final class ReplicaReconciler implements Closeable {
             nudge.run();
             return;
         }
-        Set<String> now = new HashSet<>();
-        group.members().forEach(member -> now.add(member.name()));
-        Set<String> wanted = new HashSet<>();
-        desired.forEach(member -> wanted.add(member.name()));
+        Set<String> now = Peer.names(group.members());
+        Set<String> wanted = Peer.names(desired);
         if (now.equals(wanted)) {
             return;
         }

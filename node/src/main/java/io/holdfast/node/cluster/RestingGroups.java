@@ -456,7 +456,7 @@ public final class RestingGroups implements PartitionReplica.Waker {
         if (!handle.isReadyLeader()) {
             return;
         }
-        boolean settledMembers = sameNames(handle.members(), desired);
+        boolean settledMembers = Peer.names(handle.members()).equals(Peer.names(desired));
         Set<Integer> missing = new HashSet<>(handle.silentMembers());
         if (!settledMembers) {
             missing.addAll(otherNodes(desired));
@@ -485,18 +485,10 @@ public final class RestingGroups implements PartitionReplica.Waker {
         boolean mine = !desired.isEmpty() && state.placedLeader(replica.group().group()) == state.nodeId();
         if (mine
                 && replica.damage() == null
-                && !sameNames(replica.group().members(), desired)
+                && !Peer.names(replica.group().members()).equals(Peer.names(desired))
                 && waking.size() < WAKES_FOR_MEMBERS_MAX) {
             wake(replica);
         }
-    }
-
-    private static boolean sameNames(List<Peer> some, List<Peer> others) {
-        Set<String> names = new HashSet<>();
-        some.forEach(peer -> names.add(peer.name()));
-        Set<String> otherNames = new HashSet<>();
-        others.forEach(peer -> otherNames.add(peer.name()));
-        return names.equals(otherNames);
     }
 
     private void wakeOthersLater(GroupId group, Set<Integer> nodes, long now) {

@@ -38,6 +38,7 @@ import io.holdfast.internal.v1.WakeGroupsRequest;
 import io.holdfast.internal.v1.WakeGroupsResponse;
 import io.holdfast.internal.v1.WokenGroup;
 import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.node.cluster.LocalReplicas;
 import io.holdfast.node.cluster.RestingGroups;
 import io.holdfast.v1.ErrorReason;
 import java.io.IOException;
@@ -156,7 +157,7 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
         LastEntriesResponse.Builder response = LastEntriesResponse.newBuilder();
         for (ByteString id : request.getGroupIdsList()) {
             RaftGroupHandle handle = handle(GroupId.of(id.toByteArray()));
-            LogEnd end = handle == null ? new LogEnd(0, 0) : handle.logEnd();
+            LogEnd end = handle == null ? LogEnd.NONE : handle.logEnd();
             response.addEntries(LastEntry.newBuilder().setTerm(end.term()).setIndex(end.index()));
         }
         to.onNext(response.build());
@@ -203,10 +204,7 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
         Replies.send(to, blocking, () -> {
             LastEntry last = request.getLastEntry();
             boolean rests = partitionsReady()
-                    .onRest(
-                            group(request.getGroupId()),
-                            request.getTerm(),
-                            new LogEnd(last.getTerm(), last.getIndex()));
+                    .onRest(group(request.getGroupId()), request.getTerm(), LocalReplicas.logEnd(last));
             return CompletableFuture.completedFuture(
                     RestGroupResponse.newBuilder().setRests(rests).build());
         });
@@ -222,7 +220,7 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
             for (RestingGroup asked : request.getGroupsList()) {
                 PartitionReplica replica = cluster == null ? null : cluster.replica(group(asked.getGroupId()));
                 LastEntry last = asked.getLastEntry();
-                response.addConfirmed(replica != null && replica.restsAt(new LogEnd(last.getTerm(), last.getIndex())));
+                response.addConfirmed(replica != null && replica.restsAt(LocalReplicas.logEnd(last)));
             }
             return CompletableFuture.completedFuture(response.build());
         });
