@@ -35,7 +35,7 @@ class ScheduleKillsIT {
     private static final int PARTITIONS = 3;
     private static final Duration PATIENCE = Duration.ofSeconds(90);
     private static final long SEED = Long.getLong("holdfast.seed", System.nanoTime());
-    private static final int ROUNDS = Integer.getInteger("holdfast.rounds", 4);
+    private static final int ROUNDS = Integer.getInteger("holdfast.rounds", 3);
 
     private enum Fate {
         SENT,
@@ -62,19 +62,19 @@ class ScheduleKillsIT {
             Thread publisher = new Thread(() -> guarded(() -> publish(client, new Random(SEED + 1))), "publisher");
             publisher.start();
             for (int round = 0; round < ROUNDS; round++) {
-                awaitKept(300);
+                awaitKept(200);
                 int leader = cluster.leaderOf(client, TOPIC, random.nextInt(PARTITIONS));
                 switch (round % 4) {
                     case 0 -> {
                         cluster.node(leader).kill();
-                        awaitKept(200);
+                        awaitKept(100);
                         cluster.startAll();
                     }
                     case 1 -> { // it comes back with nothing, and copies checkpoints with schedules
                         int other = 1 + leader % 3;
                         cluster.node(other).kill();
                         LocalCluster.deleteTree(cluster.node(other).dataDirectory());
-                        awaitKept(500);
+                        awaitKept(300);
                         cluster.restart(other);
                     }
                     case 2 -> {
@@ -107,7 +107,7 @@ class ScheduleKillsIT {
                 client.newProducer(ProducerSettings.DEFAULT.withDeliveryTimeout(Duration.ofMinutes(3)))) {
             for (int i = 0; working; i++) {
                 String name = "alarm-" + i;
-                Instant at = Instant.now().plusMillis(200 + random.nextInt(random.nextInt(4) == 0 ? 20_000 : 3_000));
+                Instant at = Instant.now().plusMillis(200 + random.nextInt(random.nextInt(4) == 0 ? 8_000 : 3_000));
                 fates.put(name, Fate.SENT);
                 due.put(name, at.toEpochMilli());
                 producer.send(ProducerRecord.of(TOPIC, name.getBytes(UTF_8), name.getBytes(UTF_8))

@@ -252,7 +252,7 @@ class SchedulesIT {
     @Test
     void shouldRestMeanwhileAndComeAllTheSameEvenIfItsLeaderHasDied() throws Exception {
         client.admin().createTopic("sleepy", 3, 3);
-        Instant due = Instant.now().plusSeconds(24);
+        Instant due = Instant.now().plusSeconds(15);
         try (Producer producer = client.newProducer()) {
             for (int partition = 0; partition < 3; partition++) {
                 producer.send(ProducerRecord.of("sleepy", partition, null, "good morning".getBytes(UTF_8))

@@ -1,31 +1,19 @@
 package io.holdfast.consensus.partition;
 
 import io.holdfast.consensus.Refusal;
-import io.holdfast.consensus.dedup.MessageId;
 import io.holdfast.consensus.queue.QueueResources;
-import io.holdfast.consensus.queue.QueueTable;
 import io.holdfast.consensus.raft.RaftBytes;
 import io.holdfast.consensus.raft.RaftFailures;
 import io.holdfast.consensus.raft.RaftGroupHandle;
 import io.holdfast.consensus.raft.RaftGroupHandle.LogEnd;
 import io.holdfast.consensus.raft.RaftGroupHandle.Rest;
-import io.holdfast.consensus.schedule.SchedulePartition;
-import io.holdfast.consensus.schedule.SchedulePosition;
 import io.holdfast.consensus.schedule.ScheduleResources;
-import io.holdfast.consensus.schedule.ScheduleTable;
-import io.holdfast.consensus.stream.StreamGroupTable;
 import io.holdfast.consensus.stream.StreamResources;
-import io.holdfast.internal.v1.CancelCommand;
 import io.holdfast.internal.v1.EvictProducersCommand;
 import io.holdfast.internal.v1.FetchCheckpointResponse;
 import io.holdfast.internal.v1.PartitionCommand;
 import io.holdfast.internal.v1.PartitionReply;
 import io.holdfast.internal.v1.ProducerRow;
-import io.holdfast.internal.v1.QueueCommand;
-import io.holdfast.internal.v1.QueueResult;
-import io.holdfast.internal.v1.QueueRow;
-import io.holdfast.internal.v1.StreamCommand;
-import io.holdfast.internal.v1.StreamResult;
 import io.holdfast.internal.v1.TrimCommand;
 import io.holdfast.storage.log.DamagedLogException;
 import io.holdfast.storage.log.LogSlice;
@@ -39,10 +27,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
-import java.util.function.Function;
 import java.util.function.IntFunction;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import org.apache.ratis.thirdparty.com.google.protobuf.ByteString;
 import org.jspecify.annotations.Nullable;
 
@@ -371,122 +359,52 @@ public final class PartitionReplica {
         }
     }
 
-    // ---- queue groups
+    // ---- for what the replica has besides its log
 
     public ReplicaQueues queues() {
         return queues;
     }
 
-    CompletableFuture<List<QueueResult>> propose(QueueCommand command) {
-        usedNanos = System.nanoTime();
-        return propose(command().setQueue(command).build()).thenApply(PartitionReply::getQueueList);
-    }
-
-    /** At rest, the answer comes from what was stored. */
-    <T> T askQueues(Function<QueueTable, T> question) {
-        PartitionMachine open = machine;
-        RestingLog atRest = restingLog;
-        try {
-            if (open != null) {
-                return open.queues(question);
-            }
-            if (atRest != null) {
-                return question.apply(atRest.queues());
-            }
-            throw notLeader();
-        } catch (IOException e) {
-            throw damaged(e);
-        }
-    }
-
-    /** Where a queue group stands, at rest; null if it has not begun here, or the replica is open. */
-    @Nullable
-    QueueRow restingQueue(long groupId) {
-        RestingLog atRest = restingLog;
-        try {
-            return atRest == null ? null : atRest.queue(groupId);
-        } catch (IOException e) {
-            throw damaged(e);
-        }
-    }
-
-    // ---- stream groups
-
     public ReplicaStreamGroups streamGroups() {
         return streamGroups;
     }
-
-    CompletableFuture<List<StreamResult>> propose(StreamCommand command) {
-        usedNanos = System.nanoTime();
-        return propose(command().setStream(command).build()).thenApply(PartitionReply::getStreamList);
-    }
-
-    /** Of a replica that is open. */
-    <T> T askStreamGroups(Function<StreamGroupTable, T> question) {
-        PartitionMachine open = machine;
-        if (open == null) {
-            throw notLeader();
-        }
-        return open.streamGroups(question);
-    }
-
-    // ---- message ids
-
-    public ReplicaMessageIds messageIds() {
-        return messageIds;
-    }
-
-    /** At rest nothing is looked up. */
-    boolean isAnyKnown(List<MessageId> ids, long windowMs) {
-        PartitionMachine open = machine;
-        try {
-            return open != null && open.isAnyKnown(ids, windowMs);
-        } catch (IOException e) {
-            throw damaged(e);
-        }
-    }
-
-    // ---- records that are kept for later
 
     public ReplicaSchedule schedule() {
         return schedule;
     }
 
-    /** For those questions that any thread may ask; null between open and at rest. */
-    @Nullable
-    ScheduleTable scheduleTable() {
-        PartitionMachine open = machine;
-        RestingLog atRest = restingLog;
-        return open != null ? open.schedule() : atRest != null ? atRest.schedule() : null;
+    public ReplicaMessageIds messageIds() {
+        return messageIds;
     }
 
-    /** At rest, the answer comes from what was stored. */
-    <T> T askSchedule(SchedulePartition.Question<T> question) {
+    interface Question<O, T> {
+        T of(O asked) throws IOException;
+    }
+
+    /** Asks the state machine; at rest, what was stored. */
+    <T> T ask(Question<PartitionMachine, T> whenOpen, Question<RestingLog, T> whenAtRest) {
         PartitionMachine open = machine;
         RestingLog atRest = restingLog;
+        if (open == null && atRest == null) { // it was opened between the two
+            open = machine;
+        }
         try {
             if (open != null) {
-                return open.schedule(question);
+                return whenOpen.of(open);
             }
             if (atRest != null) {
-                return atRest.schedule(question);
+                return whenAtRest.of(atRest);
             }
-            throw notLeader();
+            throw new IOException("it is being opened");
         } catch (IOException e) {
             throw damaged(e);
         }
     }
 
-    CompletableFuture<List<Boolean>> cancelScheduled(List<SchedulePosition> positions) {
-        CancelCommand.Builder cancel = CancelCommand.newBuilder();
-        positions.forEach(position -> cancel.addKeys(position.toKey()));
-        return awake().thenCompose(ok -> propose(command().setCancel(cancel).build()))
-                .thenApply(reply -> {
-                    if (reply.getCancelledCount() != positions.size()) {
-                        throw Refusal.replacedMeanwhile();
-                    }
-                    return reply.getCancelledList();
-                });
+    /** Writes a command, of which this call makes the replica used. */
+    CompletableFuture<PartitionReply> propose(UnaryOperator<PartitionCommand.Builder> command) {
+        usedNanos = System.nanoTime();
+        return propose(command.apply(command()).build());
     }
 
     private PartitionCommand.Builder command() {
@@ -580,7 +498,7 @@ public final class PartitionReplica {
 
     /** Offset of the first record appended at or after this time, or the high watermark. */
     public long offsetAt(long timeMs) {
-        return ofLog(log -> log.offsetAt(timeMs), log -> log.offsetAt(timeMs));
+        return ask(open -> open.log().offsetAt(timeMs), atRest -> atRest.offsetAt(timeMs));
     }
 
     /** What a position comes to here, an offset as it is; nothing set: earliest. */
@@ -597,32 +515,12 @@ public final class PartitionReplica {
 
     /** Where the log would start if it had at most so many bytes; see {@link PartitionLog#offsetKeeping}. */
     public long offsetKeeping(long bytesMax) {
-        return ofLog(log -> log.offsetKeeping(bytesMax), log -> log.offsetKeeping(bytesMax));
+        return ask(open -> open.log().offsetKeeping(bytesMax), atRest -> atRest.offsetKeeping(bytesMax));
     }
 
     /** Bytes of the batches that are kept. */
     public long bytesKept() {
-        return ofLog(PartitionLog::bytesKept, RestingLog::bytesKept);
-    }
-
-    private interface Question<L> {
-        long of(L log) throws IOException;
-    }
-
-    private long ofLog(Question<PartitionLog> whenOpen, Question<RestingLog> whenAtRest) {
-        PartitionMachine open = machine;
-        RestingLog atRest = restingLog;
-        try {
-            if (open != null) {
-                return whenOpen.of(open.log());
-            }
-            if (atRest != null) {
-                return whenAtRest.of(atRest);
-            }
-            throw new IOException("it is being opened");
-        } catch (IOException e) {
-            throw damaged(e);
-        }
+        return ask(open -> open.log().bytesKept(), RestingLog::bytesKept);
     }
 
     private Refusal outOfRange(long offset) {

@@ -33,7 +33,7 @@ public final class ReplicaMessageIds {
         }
         answered.whenComplete((ok, failure) -> leave(ids.ids()));
         // Now that they are under way nobody else gets by; what came before is known, or is under way too.
-        return alone && !replica.isAnyKnown(ids.ids(), ids.windowMs());
+        return alone && !replica.ask(open -> open.isAnyKnown(ids.ids(), ids.windowMs()), atRest -> false);
     }
 
     private void leave(List<MessageId> ids) {

@@ -5,6 +5,7 @@ import io.holdfast.consensus.queue.QueueLane;
 import io.holdfast.consensus.queue.QueuePartition;
 import io.holdfast.consensus.queue.QueueResources;
 import io.holdfast.consensus.queue.QueueTable;
+import io.holdfast.internal.v1.PartitionReply;
 import io.holdfast.internal.v1.QueueCommand;
 import io.holdfast.internal.v1.QueueResult;
 import io.holdfast.internal.v1.QueueRow;
@@ -63,23 +64,25 @@ public final class ReplicaQueues extends ReplicaLeadership implements QueueParti
     }
 
     private boolean isSettledAtRest(long groupId) {
-        QueueRow row = replica().restingQueue(groupId);
-        return row != null
-                && row.getNext() == replica().highWatermark()
-                && row.getRunsCount() == 0
-                && row.getDeadCount() == 0;
+        return replica().ask(open -> false, atRest -> {
+            QueueRow row = atRest.queue(groupId);
+            return row != null
+                    && row.getNext() == replica().highWatermark()
+                    && row.getRunsCount() == 0
+                    && row.getDeadCount() == 0;
+        });
     }
 
     // ---- for the lane
 
     @Override
     public CompletableFuture<List<QueueResult>> propose(QueueCommand command) {
-        return replica().propose(command);
+        return replica().propose(entry -> entry.setQueue(command)).thenApply(PartitionReply::getQueueList);
     }
 
     @Override
     public <T> T ask(Function<QueueTable, T> question) {
-        return replica().askQueues(question);
+        return replica().ask(open -> open.queues(question), atRest -> question.apply(atRest.queues()));
     }
 
     @Override

@@ -1,13 +1,16 @@
 package io.holdfast.consensus.partition;
 
+import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.schedule.ScheduleLane;
 import io.holdfast.consensus.schedule.SchedulePartition;
 import io.holdfast.consensus.schedule.SchedulePosition;
 import io.holdfast.consensus.schedule.ScheduleResources;
 import io.holdfast.consensus.schedule.ScheduleTable;
 import io.holdfast.consensus.schedule.ScheduledRecord;
+import io.holdfast.internal.v1.CancelCommand;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.ToLongFunction;
 
 /**
  * A replica's records that are kept for later: what {@link ScheduleLane} needs of the replica, and what operators may ask.
@@ -15,7 +18,7 @@ import java.util.concurrent.CompletableFuture;
  */
 public final class ReplicaSchedule extends ReplicaLeadership implements SchedulePartition {
     /** What is due so soon keeps the partition awake. */
-    private static final long SOON_MS = 10_000;
+    private static final long SOON_MS = 5_000;
 
     private final ScheduleResources resources;
     private final ScheduleLane lane;
@@ -37,30 +40,50 @@ public final class ReplicaSchedule extends ReplicaLeadership implements Schedule
 
     /** Forgets records; completes with which of them were kept until now. */
     public CompletableFuture<List<Boolean>> cancel(List<SchedulePosition> positions) {
-        return replica().cancelScheduled(positions);
+        CancelCommand.Builder cancel = CancelCommand.newBuilder();
+        positions.forEach(position -> cancel.addKeys(position.toKey()));
+        return replica()
+                .awake()
+                .thenCompose(ok -> replica().propose(entry -> entry.setCancel(cancel)))
+                .thenApply(reply -> {
+                    if (reply.getCancelledCount() != positions.size()) {
+                        throw Refusal.replacedMeanwhile();
+                    }
+                    return reply.getCancelledList();
+                });
     }
 
     @Override
     public long earliestMs() {
-        ScheduleTable table = replica().scheduleTable();
-        return table == null ? Long.MAX_VALUE : table.earliestMs();
+        return table(ScheduleTable::earliestMs, Long.MAX_VALUE);
     }
 
     /** How many records are kept here. */
     public long records() {
-        ScheduleTable table = replica().scheduleTable();
-        return table == null ? 0 : table.records();
+        return table(ScheduleTable::records, 0);
     }
 
     /** Bytes of the records that are kept here. */
     public long bytes() {
-        ScheduleTable table = replica().scheduleTable();
-        return table == null ? 0 : table.bytes();
+        return table(ScheduleTable::bytes, 0);
     }
 
+    /** A question that any thread may ask of the table at any time. */
+    private long table(ToLongFunction<ScheduleTable> question, long whileItIsOpened) {
+        try {
+            return replica()
+                    .ask(
+                            open -> question.applyAsLong(open.schedule()),
+                            atRest -> question.applyAsLong(atRest.schedule()));
+        } catch (Refusal neitherOpenNorAtRest) {
+            return whileItIsOpened;
+        }
+    }
+
+    /** At rest, the answer comes from what was stored. */
     @Override
     public <T> T ask(Question<T> question) {
-        return replica().askSchedule(question);
+        return replica().ask(open -> open.schedule(question), atRest -> atRest.schedule(question));
     }
 
     @Override

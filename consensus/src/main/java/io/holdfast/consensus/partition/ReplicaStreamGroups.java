@@ -4,6 +4,7 @@ import io.holdfast.consensus.stream.StreamCoordinator;
 import io.holdfast.consensus.stream.StreamGroupTable;
 import io.holdfast.consensus.stream.StreamResources;
 import io.holdfast.consensus.stream.StreamShard;
+import io.holdfast.internal.v1.PartitionReply;
 import io.holdfast.internal.v1.StreamCommand;
 import io.holdfast.internal.v1.StreamResult;
 import java.util.List;
@@ -26,7 +27,7 @@ public final class ReplicaStreamGroups extends ReplicaLeadership implements Stre
 
     @Override
     public CompletableFuture<List<StreamResult>> propose(StreamCommand command) {
-        return replica().propose(command);
+        return replica().propose(entry -> entry.setStream(command)).thenApply(PartitionReply::getStreamList);
     }
 
     @Override
@@ -34,8 +35,11 @@ public final class ReplicaStreamGroups extends ReplicaLeadership implements Stre
         return replica().barrier();
     }
 
+    /** Of a replica that is open. */
     @Override
     public <T> T ask(Function<StreamGroupTable, T> question) {
-        return replica().askStreamGroups(question);
+        return replica().ask(open -> open.streamGroups(question), atRest -> {
+            throw notLeader();
+        });
     }
 }

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class ScheduleSimulationTest {
     private static final int STEPS = 80;
-    private static final long SEEDS = Long.getLong("holdfast.seeds", 300);
+    private static final long SEEDS = Long.getLong("holdfast.seeds", 200);
 
     @TempDir
     Path folder;
