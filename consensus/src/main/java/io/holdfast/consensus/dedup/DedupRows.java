@@ -1,6 +1,5 @@
 package io.holdfast.consensus.dedup;
 
-import io.holdfast.consensus.RowKeys;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.MessageIdRow;
 import io.holdfast.storage.state.StateTables;
@@ -31,7 +30,7 @@ public final class DedupRows {
 
     public DedupRows(StateTables tables, GroupId group, long generation) {
         this.tables = tables;
-        this.prefix = RowKeys.prefix(group, generation);
+        this.prefix = group.bytes(generation);
     }
 
     interface Visitor {

@@ -2,7 +2,6 @@ package io.holdfast.consensus.partition;
 
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.MessageLite;
-import io.holdfast.consensus.RowKeys;
 import io.holdfast.consensus.dedup.DedupRows;
 import io.holdfast.consensus.dedup.DedupTable;
 import io.holdfast.consensus.queue.QueueTable;
@@ -51,7 +50,7 @@ final class CheckpointRows {
     /** Deletes what is left of generations that are not in force, if there is anything. */
     void deleteAllBut(long generation) throws IOException {
         for (Table table : List.of(Table.SCHEDULED, Table.MESSAGE_IDS)) {
-            byte[] kept = RowKeys.prefix(group, generation);
+            byte[] kept = group.bytes(generation);
             byte[][] stale = new byte[1][];
             StateTables.Visitor first = (key, value) -> {
                 stale[0] = Arrays.copyOf(key, kept.length);
@@ -62,7 +61,7 @@ final class CheckpointRows {
                 tables.scan(table, group.bytes(), group.bytes(), first);
                 if (stale[0] != null && Arrays.equals(stale[0], kept)) {
                     stale[0] = null;
-                    tables.scan(table, group.bytes(), RowKeys.prefix(group, generation + 1), first);
+                    tables.scan(table, group.bytes(), group.bytes(generation + 1), first);
                 }
                 if (stale[0] != null) {
                     tables.write(new Update().deletePrefix(table, stale[0]));
@@ -108,7 +107,7 @@ final class CheckpointRows {
 
     @Nullable
     QueueRow queue(long queueGroupId) throws IOException {
-        byte[] row = tables.get(Table.QUEUES, rowKey(queueGroupId));
+        byte[] row = tables.get(Table.QUEUES, group.bytes(queueGroupId));
         return row == null ? null : QueueRow.parseFrom(row);
     }
 
@@ -142,8 +141,8 @@ final class CheckpointRows {
             DedupTable dedup)
             throws IOException {
         Update update = new Update().put(Table.CHECKPOINTS, group.bytes(), checkpoint.toByteArray());
-        producers.dirty().forEach(id -> put(update, Table.PRODUCERS, rowKey(id), producers.row(id)));
-        queues.dirty().forEach(id -> put(update, Table.QUEUES, rowKey(id), queues.row(id)));
+        producers.dirty().forEach(id -> put(update, Table.PRODUCERS, group.bytes(id), producers.row(id)));
+        queues.dirty().forEach(id -> put(update, Table.QUEUES, group.bytes(id), queues.row(id)));
         streamGroups.dirty().forEach(name -> put(update, Table.STREAM_GROUPS, rowKey(name), streamGroups.row(name)));
         scheduled(checkpoint.getRowsGeneration()).delete(schedule.removed(), update);
         messageIds(checkpoint.getRowsGeneration()).deleteBelow(dedup.floor(), update);
@@ -166,8 +165,9 @@ final class CheckpointRows {
     void replace(PartitionRows rows) throws IOException {
         Update update = nothing(group)
                 .put(Table.CHECKPOINTS, group.bytes(), rows.checkpoint().toByteArray());
-        rows.producers().forEach(entry -> put(update, Table.PRODUCERS, rowKey(entry.getProducerId()), entry.getRow()));
-        rows.queues().forEach(row -> put(update, Table.QUEUES, rowKey(row.getGroupId()), row));
+        rows.producers()
+                .forEach(entry -> put(update, Table.PRODUCERS, group.bytes(entry.getProducerId()), entry.getRow()));
+        rows.queues().forEach(row -> put(update, Table.QUEUES, group.bytes(row.getGroupId()), row));
         rows.streamGroups().forEach(row -> put(update, Table.STREAM_GROUPS, rowKey(row.getName()), row));
         tables.write(update);
     }
@@ -186,10 +186,6 @@ final class CheckpointRows {
         tables.write(nothing(group)
                 .deletePrefix(Table.SCHEDULED, group.bytes())
                 .deletePrefix(Table.MESSAGE_IDS, group.bytes()));
-    }
-
-    private byte[] rowKey(long id) {
-        return ByteBuffer.allocate(24).put(group.bytes()).putLong(id).array();
     }
 
     private byte[] rowKey(String name) {

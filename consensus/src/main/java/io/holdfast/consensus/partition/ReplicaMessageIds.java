@@ -1,5 +1,6 @@
 package io.holdfast.consensus.partition;
 
+import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.dedup.MessageId;
 import java.util.HashMap;
 import java.util.List;
@@ -33,7 +34,11 @@ public final class ReplicaMessageIds {
         }
         answered.whenComplete((ok, failure) -> leave(ids.ids()));
         // Now that they are under way nobody else gets by; what came before is known, or is under way too.
-        return alone && !replica.ask(open -> open.isAnyKnown(ids.ids(), ids.windowMs()), atRest -> false);
+        try {
+            return alone && !replica.ask(open -> open.isAnyKnown(ids.ids(), ids.windowMs()), atRest -> false);
+        } catch (Refusal cannotTell) {
+            return false; // the append will say why
+        }
     }
 
     private void leave(List<MessageId> ids) {

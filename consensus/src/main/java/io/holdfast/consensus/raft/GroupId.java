@@ -36,6 +36,11 @@ public record GroupId(UUID uuid) {
         return (int) (uuid.getLeastSignificantBits() & PARTITION_MASK);
     }
 
+    /** Its 16 bytes and a number after them: the key of a row of its, or the beginning of one. */
+    public byte[] bytes(long number) {
+        return ByteBuffer.allocate(24).put(bytes()).putLong(number).array();
+    }
+
     /** 16 bytes; also the prefix of the group's rows in the state tables. */
     public byte[] bytes() {
         return ByteBuffer.allocate(16)

@@ -1,7 +1,6 @@
 package io.holdfast.consensus.schedule;
 
 import com.google.protobuf.ByteString;
-import io.holdfast.consensus.RowKeys;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.ScheduledRow;
 import io.holdfast.storage.state.StateTables;
@@ -29,7 +28,7 @@ public final class ScheduleRows {
 
     public ScheduleRows(StateTables tables, GroupId group, long generation) {
         this.tables = tables;
-        this.prefix = RowKeys.prefix(group, generation);
+        this.prefix = group.bytes(generation);
     }
 
     /** Takes rows in order. */

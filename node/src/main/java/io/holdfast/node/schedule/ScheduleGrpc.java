@@ -6,6 +6,7 @@ import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.schedule.SchedulePosition;
 import io.holdfast.internal.v1.TopicRow;
+import io.holdfast.node.cluster.Calls;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.service.Appends;
 import io.holdfast.node.service.ByPartition;
@@ -66,9 +67,8 @@ final class ScheduleGrpc extends ScheduleServiceGrpc.ScheduleServiceImplBase {
         if (pages.isEmpty()) {
             state.group(topic.getName(), request.getPartition()); // says that there is none
         }
-        return CompletableFuture.allOf(pages.toArray(CompletableFuture[]::new))
-                .thenApply(ok -> SchedulePages.merge(
-                                pages.stream().map(CompletableFuture::join).toList(), most)
+        return Calls.all(pages)
+                .thenApply(all -> SchedulePages.merge(all, most)
                         .setHeader(headers.header())
                         .build());
     }

@@ -21,6 +21,7 @@ import io.holdfast.v1.WriteOutcome;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -64,30 +65,26 @@ final class Intake {
             return whole(group, bytes, sequence, Terms.NONE.withExpectedOffset(expectedOffset));
         }
         List<LogRecord> records = Records.decode(appends.check(bytes));
-        if (scheduled) {
-            return byRecord(group, records, dueTimes(records), sequence, windowMs);
-        }
+        List<@Nullable Long> dueMs = scheduled ? dueTimes(records) : Collections.nCopies(records.size(), null);
         Ids ids = new Ids(records.stream().map(Intake::id).toList(), windowMs);
-        Terms terms = Terms.NONE.withExpectedOffset(expectedOffset);
-        if (ids.ids().stream().allMatch(MessageId::isNone)) {
-            return whole(group, bytes, sequence, terms);
+        if (windowMs == 0 || ids.ids().stream().allMatch(MessageId::isNone)) {
+            return scheduled
+                    ? byRecord(group, records, dueMs, sequence, null)
+                    : whole(group, bytes, sequence, Terms.NONE.withExpectedOffset(expectedOffset));
         }
         CompletableFuture<Void> answered = new CompletableFuture<>();
         boolean alone = appends.leader(group).messageIds().enter(ids, answered);
         CompletableFuture<Taken> taken;
-        if (alone || records.size() == 1) {
-            taken = whole(group, bytes, sequence, terms.withIds(ids));
-            if (records.size() == 1) {
-                taken = taken.thenApply(one -> new Taken(one.last, List.of(result(group, one.last))));
-            }
-        } else if (expectedOffset != null) {
+        if (scheduled || (!alone && records.size() > 1 && expectedOffset == null)) {
+            taken = byRecord(group, records, dueMs, sequence, ids);
+        } else if (!alone && records.size() > 1) {
             taken = CompletableFuture.failedFuture(
                     Refusal.invalid(
                             "send the records one by one: some may be duplicates, and the log is expected to end at an offset"));
         } else {
-            List<@Nullable Long> now = new ArrayList<>();
-            records.forEach(record -> now.add(null));
-            taken = byRecord(group, records, now, sequence, windowMs);
+            Terms terms = Terms.NONE.withExpectedOffset(expectedOffset).withIds(ids);
+            taken = whole(group, bytes, sequence, terms)
+                    .thenApply(one -> records.size() > 1 ? one : new Taken(one.last, List.of(result(group, one.last))));
         }
         taken.whenComplete((ok, failure) -> answered.complete(null));
         return taken;
@@ -106,26 +103,21 @@ final class Intake {
 
     // ---- record by record
 
+    /** @param ids null if nobody wants to know; else under way already */
     private CompletableFuture<Taken> byRecord(
             GroupId group,
             List<LogRecord> records,
             List<@Nullable Long> dueMs,
             @Nullable Sequence sequence,
-            long windowMs) {
+            @Nullable Ids ids) {
         List<CompletableFuture<AppendResult>> parts = new ArrayList<>();
         for (int i = 0; i < records.size(); i++) {
-            LogRecord record = records.get(i);
+            Sequence place = plus(sequence, i);
             Terms terms = Terms.NONE.withDueMs(dueMs.get(i));
-            CompletableFuture<Void> answered = new CompletableFuture<>();
-            if (windowMs > 0) {
-                Ids ids = new Ids(List.of(id(record)), windowMs);
-                appends.leader(group).messageIds().enter(ids, answered);
-                terms = terms.withIds(ids);
+            if (ids != null) {
+                terms = terms.withIds(new Ids(ids.ids().subList(i, i + 1), ids.windowMs()));
             }
-            CompletableFuture<AppendResult> part =
-                    appends.append(group, batch(record, plus(sequence, i)), plus(sequence, i), terms);
-            part.whenComplete((ok, failure) -> answered.complete(null));
-            parts.add(part);
+            parts.add(appends.append(group, batch(records.get(i), place), place, terms));
         }
         return CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).handle((ok, anyFailure) -> {
             List<AppendResult> results = all(parts, sequence != null);

@@ -7,6 +7,7 @@ import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.partition.AppendResult;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.TopicRow;
+import io.holdfast.node.cluster.Calls;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.cluster.SystemTopics;
 import io.holdfast.record.Compression;
@@ -136,12 +137,12 @@ final class Publishing {
                                             .toList())));
             from = until;
         }
-        return CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).thenApply(ok -> {
+        return Calls.all(parts).thenApply(all -> {
             List<PublishResult> results = new ArrayList<>();
             ByteString token = ByteString.EMPTY;
-            for (CompletableFuture<PublishResponse> part : parts) {
-                results.addAll(part.join().getResultsList());
-                token = token.concat(part.join().getHeader().getSessionToken());
+            for (PublishResponse part : all) {
+                results.addAll(part.getResultsList());
+                token = token.concat(part.getHeader().getSessionToken());
             }
             return response(token, results);
         });
