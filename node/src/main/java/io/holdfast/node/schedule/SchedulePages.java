@@ -26,33 +26,40 @@ final class SchedulePages {
         return asked == 0 ? RECORDS_DEFAULT : Math.min(RECORDS_MAX, Math.max(1, asked));
     }
 
+    /** What a partition has for a page. */
+    private record Found(
+            List<io.holdfast.consensus.schedule.ScheduledRecord> records,
+            boolean more,
+            long totalRecords,
+            long totalBytes) {}
+
     /** The page of one partition. */
     static ListScheduledResponse of(PartitionReplica replica, @Nullable ScheduleId after, int most) {
         int partition = replica.group().group().partition();
-        SchedulePosition from = from(partition, after);
+        Found found = find(replica, from(partition, after), most);
+        ListScheduledResponse.Builder page = ListScheduledResponse.newBuilder()
+                .setMore(found.more)
+                .setTotalRecords(found.totalRecords)
+                .setTotalBytes(found.totalBytes);
+        for (var record : found.records) {
+            page.addRecords(ScheduledRecord.newBuilder()
+                    .setScheduleId(new ScheduleId(partition, record.position()).toString())
+                    .setPartition(partition)
+                    .setDeliverAt(Headers.timestamp(record.position().dueMs()))
+                    .setRecord(Records.toApi(
+                            Records.decode(new RecordBatch(record.batch())).get(0))));
+        }
+        return page.build();
+    }
+
+    /** Only this holds up the partition: records are decoded afterwards. */
+    private static Found find(PartitionReplica replica, SchedulePosition from, int most) {
         return replica.schedule().ask(table -> {
-            List<io.holdfast.consensus.schedule.ScheduledRecord> found =
-                    table.list(from, most + 1, PARTITION_BYTES_MAX);
-            ListScheduledResponse.Builder page = ListScheduledResponse.newBuilder()
-                    .setTotalRecords(table.records())
-                    .setTotalBytes(table.bytes());
-            for (var record : found.subList(0, Math.min(most, found.size()))) {
-                page.addRecords(ScheduledRecord.newBuilder()
-                        .setScheduleId(new ScheduleId(partition, record.position()).toString())
-                        .setPartition(partition)
-                        .setDeliverAt(Headers.timestamp(record.position().dueMs()))
-                        .setRecord(Records.toApi(
-                                Records.decode(new RecordBatch(record.batch())).get(0))));
-            }
-            boolean more = !found.isEmpty()
-                    && !table.list(
-                                    found.get(page.getRecordsCount() - 1)
-                                            .position()
-                                            .next(),
-                                    1,
-                                    1)
+            var records = table.list(from, most, PARTITION_BYTES_MAX);
+            boolean more = !records.isEmpty()
+                    && !table.list(records.get(records.size() - 1).position().next(), 1, 1)
                             .isEmpty();
-            return page.setMore(more).build();
+            return new Found(records, more, table.records(), table.bytes());
         });
     }
 
