@@ -21,6 +21,7 @@ import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.node.cluster.ClusterFormation;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.cluster.LocalReplicas;
+import io.holdfast.node.cluster.MetadataClient;
 import io.holdfast.node.cluster.MetadataOpening;
 import io.holdfast.node.cluster.NodeChannels;
 import io.holdfast.node.cluster.NodeIdentity;
@@ -171,8 +172,9 @@ public final class Node implements Closeable {
                 threads.timer,
                 config.restAfter());
         restingLater.complete(resting);
-        ReplicaReconciler reconciler =
-                new ReplicaReconciler(resting, metadata, identity, state, config, threads.reconciler);
+        MetadataClient metadataClient = new MetadataClient(metadata, state, channels, threads.timer);
+        ReplicaReconciler reconciler = new ReplicaReconciler(
+                resting, metadata, metadataClient, identity.self(), state, config, threads.openers, threads.reconciler);
         resting.replicas().restore();
         raft.start();
         nodeGrpc.serve(resting);
@@ -188,6 +190,7 @@ public final class Node implements Closeable {
                 config,
                 state,
                 metadata,
+                metadataClient,
                 channels,
                 metrics,
                 threads.requests,
@@ -203,7 +206,16 @@ public final class Node implements Closeable {
                         server, services, state, registry, System::currentTimeMillis, threads.requests, threads.timer));
         reconciler.start();
         steps.started("reconciler", reconciler);
-        steps.started("peer watch", new PeerWatch(state, metadata, channels, threads.blocking, threads.timer));
+        steps.started(
+                "peer watch",
+                new PeerWatch(
+                        identity.self(),
+                        state,
+                        metadata,
+                        channels,
+                        threads.blocking,
+                        threads.timer,
+                        () -> onFatal.accept(NodeRegistration.REMOVED)));
         server.setServing(true);
         drain = () -> {
             services.drain();

@@ -2,12 +2,16 @@ package io.holdfast.consensus.metadata;
 
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.raft.Peer;
+import io.holdfast.internal.v1.Founder;
 import io.holdfast.internal.v1.MetadataImageRow;
 import io.holdfast.internal.v1.NamedProducerRow;
 import io.holdfast.internal.v1.NodeRow;
+import io.holdfast.internal.v1.NodeStateRow;
 import io.holdfast.internal.v1.PartitionAssignment;
 import io.holdfast.internal.v1.TopicRow;
+import io.holdfast.v1.NodeState;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
 import java.util.NavigableMap;
@@ -21,20 +25,27 @@ import org.jspecify.annotations.Nullable;
  */
 public record MetadataImage(
         long version,
-        NavigableMap<Integer, NodeRow> nodes,
+        ClusterNodes clusterNodes,
         NavigableMap<String, TopicRow> topics,
         NavigableMap<String, NamedProducerRow> namedProducers,
         QueueGroups groups,
+        ClusterEvents events,
         long nextProducerId,
         long nextTopicId) {
     public static final MetadataImage EMPTY = new MetadataImage(
             0,
-            Collections.emptyNavigableMap(),
+            ClusterNodes.EMPTY,
             Collections.emptyNavigableMap(),
             Collections.emptyNavigableMap(),
             QueueGroups.EMPTY,
+            ClusterEvents.EMPTY,
             1,
             1);
+
+    /** The nodes of the cluster by id. */
+    public NavigableMap<Integer, NodeRow> nodes() {
+        return clusterNodes.rows();
+    }
 
     public @Nullable TopicRow topic(String name) {
         return topics.get(name);
@@ -51,7 +62,7 @@ public record MetadataImage(
     }
 
     public String apiAddress(int nodeId) {
-        NodeRow node = nodes.get(nodeId);
+        NodeRow node = nodes().get(nodeId);
         return node == null ? "" : node.getApiAddress();
     }
 
@@ -59,7 +70,7 @@ public record MetadataImage(
     public List<Peer> peers(TopicRow topic, int partition) {
         List<Peer> peers = new ArrayList<>();
         for (int nodeId : topic.getAssignments(partition).getReplicaNodesList()) {
-            NodeRow node = nodes.get(nodeId);
+            NodeRow node = nodes().get(nodeId);
             if (node != null) {
                 peers.add(peer(node));
             }
@@ -67,17 +78,65 @@ public record MetadataImage(
         return peers;
     }
 
-    /** Who founded a partition's group; the same at all times and on all nodes. */
-    public List<Peer> founders(TopicRow topic, int partition) {
-        List<Peer> peers = new ArrayList<>();
+    /** As if somebody had wanted this of a node; for plans. */
+    public MetadataImage withNodeState(int nodeId, NodeState state) {
+        return with(
+                version,
+                clusterNodes.with(NodeStateRow.newBuilder()
+                        .setNodeId(nodeId)
+                        .setState(state)
+                        .build()));
+    }
+
+    /** Whether any partition has a replica on a node, or may have. */
+    public boolean isUsed(int nodeId) {
+        return topics.values().stream()
+                .flatMap(topic -> topic.getAssignmentsList().stream())
+                .anyMatch(assignment -> assignment.getReplicaNodesList().contains(nodeId)
+                        || assignment.getLeavingNodesList().contains(nodeId));
+    }
+
+    /** Whether a node has a place in a partition's group, or had one that the group has not confirmed to be given up. */
+    public boolean needs(GroupId group, int nodeId) {
+        TopicRow topic = topic(group.topicId());
+        if (topic == null || group.partition() >= topic.getAssignmentsCount()) {
+            return false;
+        }
+        PartitionAssignment assignment = topic.getAssignments(group.partition());
+        return assignment.getReplicaNodesList().contains(nodeId)
+                || assignment.getLeavingNodesList().contains(nodeId);
+    }
+
+    /**
+     * With whom a node opens its replica of a partition for the first time: with all founders if it is one of them; if
+     * it is to join, with the others that have a replica, and without itself.
+     */
+    public List<Peer> openingPeers(TopicRow topic, int partition, Peer self) {
         PartitionAssignment assignment = topic.getAssignments(partition);
-        for (int i = 0; i < assignment.getReplicaNodesCount(); i++) {
-            NodeRow node = nodes.get(assignment.getReplicaNodes(i));
+        List<Peer> founders = new ArrayList<>();
+        boolean founds = false;
+        boolean allKnown = true;
+        for (Founder founder : assignment.getFoundersList()) {
+            NodeRow node = nodes().get(founder.getNodeId());
+            allKnown &= node != null;
+            String address = node == null ? "" : node.getRaftAddress();
+            Peer peer = new Peer(founder.getNodeId(), founder.getIncarnation(), address);
+            founders.add(peer);
+            founds |= peer.name().equals(self.name()) && !founder.getLeft();
+        }
+        // With fewer than all of them it might find a majority that is none.
+        if (founds && allKnown) {
+            return founders;
+        }
+        List<Peer> others = new ArrayList<>(peers(topic, partition));
+        for (int leaving : assignment.getLeavingNodesList()) {
+            NodeRow node = nodes().get(leaving);
             if (node != null) {
-                peers.add(new Peer(node.getNodeId(), assignment.getFounderIncarnations(i), node.getRaftAddress()));
+                others.add(peer(node));
             }
         }
-        return peers;
+        others.removeIf(peer -> peer.nodeId() == self.nodeId());
+        return others;
     }
 
     public static Peer peer(NodeRow node) {
@@ -93,71 +152,85 @@ public record MetadataImage(
                 .setAppliedIndex(appliedIndex)
                 .setAppliedTerm(appliedTerm)
                 .setNowMs(nowMs)
-                .addAllNodes(nodes.values())
+                .addAllNodes(nodes().values())
+                .addAllNodeStates(clusterNodes.states().values())
+                .addAllRemovedNodes(clusterNodes.removed())
                 .addAllTopics(topics.values())
                 .addAllNamedProducers(namedProducers.values())
                 .addAllGroups(groups.all())
                 .setNextGroupId(groups.nextId())
+                .addAllEvents(events.latest())
                 .setNextProducerId(nextProducerId)
                 .setNextTopicId(nextTopicId)
                 .build();
     }
 
     static MetadataImage of(MetadataImageRow row) {
-        NavigableMap<Integer, NodeRow> nodes = new TreeMap<>();
-        row.getNodesList().forEach(node -> nodes.put(node.getNodeId(), node));
         NavigableMap<String, TopicRow> topics = new TreeMap<>();
         row.getTopicsList().forEach(topic -> topics.put(topic.getName(), topic));
         NavigableMap<String, NamedProducerRow> producers = new TreeMap<>();
         row.getNamedProducersList().forEach(producer -> producers.put(producer.getName(), producer));
         return new MetadataImage(
                 row.getAppliedIndex(),
-                nodes,
+                ClusterNodes.of(row.getNodesList(), row.getNodeStatesList(), row.getRemovedNodesList()),
                 topics,
                 producers,
                 QueueGroups.of(row.getGroupsList(), row.getNextGroupId()),
+                new ClusterEvents(List.copyOf(row.getEventsList())),
                 row.getNextProducerId(),
                 row.getNextTopicId());
     }
 
-    MetadataImage withNode(long index, NodeRow node) {
-        NavigableMap<Integer, NodeRow> changed = new TreeMap<>(nodes);
-        changed.put(node.getNodeId(), node);
-        return new MetadataImage(index, changed, topics, namedProducers, groups, nextProducerId, nextTopicId);
+    MetadataImage with(long index, ClusterNodes changed) {
+        return new MetadataImage(index, changed, topics, namedProducers, groups, events, nextProducerId, nextTopicId);
+    }
+
+    MetadataImage with(ClusterEvents more) {
+        return new MetadataImage(
+                version, clusterNodes, topics, namedProducers, groups, more, nextProducerId, nextTopicId);
     }
 
     /** A new topic, or one that replaces its own older row. */
     MetadataImage withTopic(long index, TopicRow topic) {
+        return withTopics(index, List.of(topic.toBuilder()));
+    }
+
+    MetadataImage withTopics(long index, Collection<TopicRow.Builder> rows) {
         NavigableMap<String, TopicRow> changed = new TreeMap<>(topics);
-        changed.put(topic.getName(), topic);
-        return new MetadataImage(
-                index,
-                nodes,
-                changed,
-                namedProducers,
-                groups,
-                nextProducerId,
-                Math.max(nextTopicId, topic.getTopicId() + 1));
+        long nextId = nextTopicId;
+        for (TopicRow.Builder topic : rows) {
+            changed.put(topic.getName(), topic.build());
+            nextId = Math.max(nextId, topic.getTopicId() + 1);
+        }
+        return new MetadataImage(index, clusterNodes, changed, namedProducers, groups, events, nextProducerId, nextId);
     }
 
     MetadataImage withoutTopic(long index, String name) {
         NavigableMap<String, TopicRow> changed = new TreeMap<>(topics);
         changed.remove(name);
         return new MetadataImage(
-                index, nodes, changed, namedProducers, groups.withoutTopic(name), nextProducerId, nextTopicId);
+                index,
+                clusterNodes,
+                changed,
+                namedProducers,
+                groups.withoutTopic(name),
+                events,
+                nextProducerId,
+                nextTopicId);
     }
 
     MetadataImage withNextProducerId(long index, long next) {
-        return new MetadataImage(index, nodes, topics, namedProducers, groups, next, nextTopicId);
+        return new MetadataImage(index, clusterNodes, topics, namedProducers, groups, events, next, nextTopicId);
     }
 
     MetadataImage withNamedProducer(long index, NamedProducerRow producer) {
         NavigableMap<String, NamedProducerRow> changed = new TreeMap<>(namedProducers);
         changed.put(producer.getName(), producer);
-        return new MetadataImage(index, nodes, topics, changed, groups, nextProducerId, nextTopicId);
+        return new MetadataImage(index, clusterNodes, topics, changed, groups, events, nextProducerId, nextTopicId);
     }
 
     MetadataImage withGroups(long index, QueueGroups changed) {
-        return new MetadataImage(index, nodes, topics, namedProducers, changed, nextProducerId, nextTopicId);
+        return new MetadataImage(
+                index, clusterNodes, topics, namedProducers, changed, events, nextProducerId, nextTopicId);
     }
 }

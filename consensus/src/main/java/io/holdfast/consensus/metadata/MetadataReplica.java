@@ -9,6 +9,7 @@ import io.holdfast.consensus.raft.Peer;
 import io.holdfast.consensus.raft.RaftBytes;
 import io.holdfast.consensus.raft.RaftFailures;
 import io.holdfast.consensus.raft.RaftGroupHandle;
+import io.holdfast.consensus.raft.RaftGroupHandle.Rest;
 import io.holdfast.consensus.raft.RaftHost;
 import io.holdfast.internal.v1.FetchCheckpointResponse;
 import io.holdfast.internal.v1.MetadataCommand;
@@ -21,35 +22,78 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.apache.ratis.protocol.Message;
 import org.jspecify.annotations.Nullable;
 
 /** This node's replica of the metadata group. Any thread; failures are {@link Refusal}s. */
 public final class MetadataReplica {
+    private final RaftHost raft;
     private final RaftGroupHandle group;
-    private final MetadataMachine machine;
+    private final List<Peer> openedWith;
+    private final boolean learner;
+    private final Supplier<MetadataMachine> machines;
+    private volatile MetadataMachine machine;
 
-    private MetadataReplica(RaftGroupHandle group, MetadataMachine machine) {
+    private MetadataReplica(
+            RaftHost raft,
+            RaftGroupHandle group,
+            List<Peer> openedWith,
+            boolean learner,
+            Supplier<MetadataMachine> machines) {
+        this.raft = raft;
         this.group = group;
-        this.machine = machine;
+        this.openedWith = openedWith;
+        this.learner = learner;
+        this.machines = machines;
+        this.machine = machines.get();
     }
 
     /**
-     * Opens the replica; see {@link RaftHost#open} for {@code peers}.
+     * Opens the replica.
      *
+     * @param members who vote, at the group's birth or, for a learner, now
+     * @param learner this node is not among the members: it follows them until they make it one
      * @param onChange called on the apply thread with each new image: hand over, never block
      */
     public static MetadataReplica open(
             RaftHost raft,
-            List<Peer> peers,
+            List<Peer> members,
+            boolean learner,
             StateTables tables,
             CheckpointSource source,
             GroupListener listener,
             Executor installer,
             Consumer<MetadataImage> onChange)
             throws IOException {
-        MetadataMachine machine = new MetadataMachine(tables, source, listener, installer, onChange);
-        return new MetadataReplica(raft.open(GroupId.METADATA, peers, machine), machine);
+        MetadataReplica replica = new MetadataReplica(
+                raft,
+                raft.atRest(GroupId.METADATA, Rest.unborn(members)),
+                members,
+                learner,
+                () -> new MetadataMachine(tables, source, listener, installer, onChange));
+        replica.open();
+        return replica;
+    }
+
+    private void open() throws IOException {
+        if (learner) {
+            raft.openAsLearner(group, openedWith, machine);
+        } else {
+            raft.open(group, openedWith, machine);
+        }
+    }
+
+    /**
+     * Opens the replica again if Ratis has given it up, which it does with a member that finds itself to be none any
+     * more. It goes on as what its log says it is. Blocks.
+     */
+    public void reopenIfStopped() throws IOException {
+        if (!group.isAlive() && machine.damage() == null) {
+            raft.close(GroupId.METADATA, false);
+            machine = machines.get();
+            open();
+        }
     }
 
     public RaftGroupHandle group() {

@@ -44,6 +44,15 @@ final class HighWatermark {
         }
     }
 
+    /** Lets everyone look again, though nothing has come. */
+    void wakeAll() {
+        for (Map.Entry<Ticket, Runnable> waiter : waiting.entrySet()) {
+            if (waiting.remove(waiter.getKey(), waiter.getValue())) {
+                waiter.getValue().run();
+            }
+        }
+    }
+
     /**
      * Runs {@code wake} once the record at this offset can be read: now, or later on the apply thread, so it must only
      * hand over.

@@ -171,6 +171,12 @@ public final class PartitionHost {
                 || checkpoint.getAppliedIndex() != handle.logEnd().index()) {
             throw new IOException("the checkpoint of " + handle.group() + " does not hold all there is");
         }
+        return close(replica);
+    }
+
+    /** Closes an open replica as it is, as if the node had stopped. One thread at a time per replica. */
+    public Rest close(PartitionReplica replica) throws IOException {
+        RaftGroupHandle handle = replica.group();
         Rest facts = new Rest(handle.term(), handle.logEnd(), List.copyOf(handle.members()));
         replica.closing(restingLog(handle.group()));
         raft.rest(handle, facts);
@@ -184,6 +190,7 @@ public final class PartitionHost {
         if (replica.isOpen()) {
             raft.close(group, true);
         }
+        replica.gone();
         PartitionPaths.deleteTree(raft.folder(group));
         CheckpointRows.delete(tables, group);
         PartitionPaths.deleteTree(paths(group).root());

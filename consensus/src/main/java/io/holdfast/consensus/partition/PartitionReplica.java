@@ -197,6 +197,13 @@ public final class PartitionReplica {
         atRest = true;
     }
 
+    /** The replica is no more: whoever waits here for records or a leader learns that they must look elsewhere. */
+    void gone() {
+        openFailure = "the partition has no replica here any more";
+        refuseWaiting();
+        highWatermark.wakeAll();
+    }
+
     /** From now on appends wait; false, and nothing has changed, if some are under way. */
     public boolean pause() {
         appends.hold();

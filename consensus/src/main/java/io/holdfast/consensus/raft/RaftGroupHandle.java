@@ -168,11 +168,30 @@ public final class RaftGroupHandle {
         if (open == null) {
             return rest.members.stream().anyMatch(peer -> peer.name().equals(self.name()));
         }
+        return isSettled(open)
+                && open.getRaftConf().getCurrentPeers().stream()
+                        .anyMatch(peer -> peer.getId().equals(self.raftId()));
+    }
+
+    /** Whether the members have taken this node in for good, as one of them or as a learner. */
+    public boolean isTakenIn() {
+        RaftServer.Division open = division;
+        return isMember()
+                || (open != null
+                        && open.getRaftConf().getLogEntryIndex() > 0
+                        && isSettled(open)
+                        && Peer.names(learners()).contains(self.name()));
+    }
+
+    /** Whether the members are what they are for good: committed, and no change of them under way. */
+    public boolean isSettled() {
+        RaftServer.Division open = division;
+        return open == null || isSettled(open);
+    }
+
+    private boolean isSettled(RaftServer.Division open) {
         RaftConfiguration configuration = open.getRaftConf();
-        return configuration.getCurrentPeers().stream()
-                        .anyMatch(peer -> peer.getId().equals(self.raftId()))
-                && configuration.getPreviousPeers().isEmpty()
-                && committedIndex() >= configuration.getLogEntryIndex();
+        return configuration.getPreviousPeers().isEmpty() && committedIndex() >= configuration.getLogEntryIndex();
     }
 
     public boolean isCandidate() {
@@ -186,9 +205,19 @@ public final class RaftGroupHandle {
         if (open == null) {
             return rest.members;
         }
-        List<Peer> members = new ArrayList<>();
-        open.getRaftConf().getAllPeers(RaftPeerRole.FOLLOWER).forEach(peer -> members.add(Peer.of(peer)));
-        return members;
+        return peers(open, RaftPeerRole.FOLLOWER);
+    }
+
+    /** Those that follow and do not vote. */
+    public List<Peer> learners() {
+        RaftServer.Division open = division;
+        return open == null ? List.of() : peers(open, RaftPeerRole.LISTENER);
+    }
+
+    private static List<Peer> peers(RaftServer.Division open, RaftPeerRole role) {
+        List<Peer> peers = new ArrayList<>();
+        open.getRaftConf().getAllPeers(role).forEach(peer -> peers.add(Peer.of(peer)));
+        return peers;
     }
 
     /**
@@ -205,6 +234,13 @@ public final class RaftGroupHandle {
      */
     public CompletableFuture<RaftClientReply> readBarrier() {
         return submit(Message.EMPTY, RaftClientRequest.readRequestType());
+    }
+
+    /** Completes if a majority says, after this was called, that it has no newer leader than this replica. */
+    public CompletableFuture<Void> confirmLeadership() {
+        return isReadyLeader()
+                ? done(readBarrier())
+                : CompletableFuture.failedFuture(new IOException("another replica leads, or none"));
     }
 
     private CompletableFuture<RaftClientReply> submit(Message message, RaftClientRequest.Type type) {
@@ -335,10 +371,18 @@ public final class RaftGroupHandle {
         }
     }
 
-    /** Replaces the members; new ones catch up first, then the change is committed. Leader only. */
-    public CompletableFuture<Void> setMembers(List<Peer> members) {
-        List<RaftPeer> peers = new ArrayList<>();
-        members.forEach(member -> peers.add(member.raft()));
+    /**
+     * Replaces the members; new ones catch up first, then the change is committed. Leader only. Ratis refuses to add as
+     * many as stay; see {@link MemberStep}.
+     *
+     * @param members who vote
+     * @param learners who only follow
+     */
+    public CompletableFuture<Void> setMembers(List<Peer> members, List<Peer> learners) {
+        List<RaftPeer> voters = new ArrayList<>();
+        members.forEach(member -> voters.add(member.raft()));
+        List<RaftPeer> listeners = new ArrayList<>();
+        learners.forEach(learner -> listeners.add(learner.learner()));
         try {
             return done(server.setConfigurationAsync(new SetConfigurationRequest(
                     clientId,
@@ -346,7 +390,8 @@ public final class RaftGroupHandle {
                     group.raft(),
                     callIds.incrementAndGet(),
                     SetConfigurationRequest.Arguments.newBuilder()
-                            .setServersInNewConf(peers)
+                            .setServersInNewConf(voters)
+                            .setListenersInNewConf(listeners)
                             .build())));
         } catch (IOException | RuntimeException e) {
             return CompletableFuture.failedFuture(e);

@@ -84,6 +84,18 @@ public final class ClusterState {
         }
     }
 
+    /** Another node has said who leads a group that this node has no replica of; 0 if it does not know. */
+    public void leaderHinted(GroupId group, int leaderNode) {
+        if (replicas.containsKey(group)) {
+            return;
+        }
+        if (leaderNode != 0) {
+            leaderIs(group, leaderNode);
+        } else if (leaders.remove(group) != null) {
+            changed();
+        }
+    }
+
     void addReplica(GroupId group, PartitionReplica replica) {
         replicas.put(group, replica);
         damaged.remove(group);

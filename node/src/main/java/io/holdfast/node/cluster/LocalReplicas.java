@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -95,7 +96,8 @@ public final class LocalReplicas {
     /** Adds a replica that the metadata has put here; it is opened when it is first needed. */
     void add(MetadataImage image, TopicRow topic, int partition) throws IOException {
         GroupId group = MetadataImage.group(topic, partition);
-        state.addReplica(group, partitions.atRest(group, Rest.unborn(image.founders(topic, partition)), waker));
+        Rest unborn = Rest.unborn(image.openingPeers(topic, partition, raft.self()));
+        state.addReplica(group, partitions.atRest(group, unborn, waker));
     }
 
     /**
@@ -167,12 +169,7 @@ public final class LocalReplicas {
         if (topic == null) {
             throw new IOException("its topic is not known here");
         }
-        List<Peer> peers = image.founders(topic, group.partition());
-        if (peers.stream().noneMatch(peer -> peer.name().equals(raft.self().name()))) {
-            peers = new ArrayList<>(image.peers(topic, group.partition()));
-            peers.removeIf(peer -> peer.nodeId() == state.nodeId());
-        }
-        return peers;
+        return image.openingPeers(topic, group.partition(), raft.self());
     }
 
     /** Closes a replica of which everything is applied; it is at rest then. */
@@ -186,6 +183,44 @@ public final class LocalReplicas {
                 identity.storeReplica(
                         group, row.toBuilder().setRest(restRow(rest)).build());
             }
+        }
+    }
+
+    /**
+     * Deletes a replica that the metadata do not have here any more. It is closed first and then looked for once more:
+     * a closed replica can have taken nothing in from a leader who knew of a later change that brings it back.
+     *
+     * @param isUnwanted whether the metadata, as they are when this is called, have no place for it; blocks
+     */
+    void retire(PartitionReplica replica, BooleanSupplier isUnwanted) {
+        synchronized (replica) {
+            if (state.replica(replica.group().group()) != replica) {
+                return;
+            }
+            boolean wasOpen = replica.isOpen();
+            try {
+                if (wasOpen) {
+                    partitions.close(replica);
+                    open.decrementAndGet();
+                }
+                if (isUnwanted.getAsBoolean()) {
+                    delete(replica);
+                    return;
+                }
+            } catch (IOException | RuntimeException e) {
+                LOG.info("{} is not retired yet: {}", replica.group().group(), e.getMessage());
+            }
+            if (wasOpen && !replica.isOpen()) {
+                reopen(replica); // at rest it would say that it has applied all that it has
+            }
+        }
+    }
+
+    private void reopen(PartitionReplica replica) {
+        try {
+            open(replica);
+        } catch (IOException e) {
+            LOG.warn("{} cannot be opened again: {}", replica.group().group(), e.getMessage());
         }
     }
 

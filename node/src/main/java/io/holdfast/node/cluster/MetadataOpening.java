@@ -47,9 +47,12 @@ public final class MetadataOpening {
             throw new IOException("the metadata group's Raft log is gone, and with it this node's votes: empty the data"
                     + " directory and start again; the node will join under a new incarnation");
         }
+        List<Peer> members =
+                row.getPeersList().stream().map(MetadataImage::peer).toList();
         MetadataReplica replica = MetadataReplica.open(
                 raft,
-                row.getPeersList().stream().map(MetadataImage::peer).toList(),
+                members,
+                !Peer.names(members).contains(raft.self().name()),
                 tables,
                 source,
                 listener,

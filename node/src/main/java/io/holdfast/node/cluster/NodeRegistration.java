@@ -5,6 +5,7 @@ import io.holdfast.consensus.metadata.MetadataReplica;
 import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.internal.v1.RegisterRequest;
 import io.holdfast.internal.v1.RegisterResponse;
+import java.io.IOException;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
@@ -16,6 +17,10 @@ public final class NodeRegistration {
     private static final Logger LOG = LoggerFactory.getLogger(NodeRegistration.class);
     private static final long CALL_MS = 2_000;
     private static final long RETRY_MS = 50;
+
+    /** What a node says that finds itself removed. */
+    public static final String REMOVED =
+            "this node was removed from the cluster: to bring it back, empty its data directory and start it again";
 
     private final NodeRow self;
     private final Map<Integer, String> initialNodes;
@@ -37,15 +42,16 @@ public final class NodeRegistration {
     }
 
     /**
-     * Blocks until done, and until this node is a member of the metadata group: a node that joins counts for nothing
+     * Blocks until done, and until the metadata group has taken this node in: a node that joins counts for nothing
      * before. One whose row is unchanged needs no leader to start.
      *
      * @param wasMember it has been a member before; then there is nothing to wait for
+     * @throws IOException if the node has been removed from the cluster
      */
-    public void run(boolean wasMember) throws InterruptedException {
+    public void run(boolean wasMember) throws IOException, InterruptedException {
         boolean accepted = false;
         while (!self.equals(state.image().nodes().get(self.getNodeId()))
-                || (!wasMember && !metadata.group().isMember())) {
+                || (!wasMember && !metadata.group().isTakenIn())) {
             if (!accepted) {
                 accepted = registerAnywhere();
             }
@@ -53,7 +59,7 @@ public final class NodeRegistration {
         }
     }
 
-    private boolean registerAnywhere() {
+    private boolean registerAnywhere() throws IOException {
         Set<String> addresses = new LinkedHashSet<>();
         int leader = metadata.group().leaderNode();
         if (leader == self.getNodeId()) {
@@ -69,6 +75,9 @@ public final class NodeRegistration {
             try {
                 RegisterResponse response = channels.node(address, CALL_MS)
                         .register(RegisterRequest.newBuilder().setNode(self).build());
+                if (response.getRemoved()) {
+                    throw new IOException(REMOVED);
+                }
                 if (response.getAccepted()) {
                     return true;
                 }

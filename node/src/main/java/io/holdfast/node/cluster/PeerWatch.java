@@ -53,21 +53,28 @@ public final class PeerWatch implements Closeable {
     private static final long ASK_MS = 150;
     private static final long PING_MS = 1_000;
 
+    private final NodeRow self;
     private final ClusterState state;
     private final MetadataReplica metadata;
     private final NodeChannels channels;
     private final Executor blocking;
     private final ScheduledExecutorService timer;
+    private final Runnable onRemoved;
     private final Map<Integer, String> watched = new ConcurrentHashMap<>();
     private final Runnable watcher = this::watchAll;
     private volatile boolean closed;
 
+    /** @param onRemoved is run when another node says that this one has been removed from the cluster */
     public PeerWatch(
+            NodeRow self,
             ClusterState state,
             MetadataReplica metadata,
             NodeChannels channels,
             Executor blocking,
-            ScheduledExecutorService timer) {
+            ScheduledExecutorService timer,
+            Runnable onRemoved) {
+        this.self = self;
+        this.onRemoved = onRemoved;
         this.state = state;
         this.metadata = metadata;
         this.channels = channels;
@@ -82,11 +89,28 @@ public final class PeerWatch implements Closeable {
     private void ping() {
         watched.forEach((node, address) -> Calls.future(NodeServiceGrpc.newFutureStub(channels.to(address))
                         .withDeadlineAfter(PING_MS, TimeUnit.MILLISECONDS)
-                        .hello(HelloRequest.getDefaultInstance()))
-                .whenComplete((answer, failure) -> state.setDown(node, failure != null)));
+                        .hello(HelloRequest.newBuilder().setNode(self).build()))
+                .whenComplete((answer, failure) -> {
+                    if (failure == null && answer.getRemoved()) {
+                        onRemoved.run();
+                    }
+                    if (watched.containsKey(node)) {
+                        state.setDown(node, failure != null);
+                    }
+                }));
     }
 
     private void watchAll() {
+        if (state.image().clusterNodes().isRemoved(self)) {
+            onRemoved.run();
+        }
+        watched.keySet().removeIf(node -> {
+            boolean gone = !state.image().nodes().containsKey(node);
+            if (gone) {
+                state.setDown(node, false);
+            }
+            return gone;
+        });
         for (NodeRow node : state.image().nodes().values()) {
             if (node.getNodeId() != state.nodeId()
                     && !node.getApiAddress().equals(watched.put(node.getNodeId(), node.getApiAddress()))) {

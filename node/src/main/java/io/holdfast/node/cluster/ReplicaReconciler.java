@@ -4,19 +4,18 @@ import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.consensus.metadata.MetadataReplica;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
-import io.holdfast.consensus.raft.Peer;
-import io.holdfast.consensus.raft.RaftGroupHandle;
 import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.config.NodeConfig;
 import java.io.Closeable;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -30,23 +29,27 @@ import org.slf4j.LoggerFactory;
  * is and takes the next step, so that it may be interrupted anywhere and asked again.
  *
  * <p>Besides opening and deleting replicas it keeps the members of the groups that this node leads at what the metadata
- * says: that is how a node that lost its data, and came back as a new incarnation, takes its own old place.
+ * says: that is how replicas move, and how a node that lost its data, and came back as a new incarnation, takes its own
+ * old place.
  */
 public final class ReplicaReconciler implements Closeable {
     private static final Logger LOG = LoggerFactory.getLogger(ReplicaReconciler.class);
     private static final long TICK_MS = 500;
     private static final long CHECKPOINT_BYTES = 256L << 20;
     private static final int RESTING_TICKS = 10;
+    private static final long CURRENT_SECONDS = 5;
 
     private final LocalReplicas replicas;
     private final RestingGroups resting;
     private final MetadataReplica metadata;
-    private final NodeIdentity identity;
+    private final Controller controller;
+    private final MemberChanges members;
     private final ClusterState state;
     private final NodeConfig config;
+    private final Executor openers;
     private final ScheduledExecutorService thread;
     private final AtomicBoolean queued = new AtomicBoolean();
-    private final Set<GroupId> changingMembers = java.util.concurrent.ConcurrentHashMap.newKeySet();
+    private final Set<GroupId> retiring = ConcurrentHashMap.newKeySet();
     private final Map<GroupId, Long> housekeptAt = new HashMap<>();
     private final Map<GroupId, Long> checkpointedBytes = new HashMap<>();
     private final LeaderSpread leaders;
@@ -56,20 +59,28 @@ public final class ReplicaReconciler implements Closeable {
     private volatile @Nullable ScheduledFuture<?> ticks;
     private final Runnable watcher = this::trigger;
 
-    /** @param thread a single thread, on which all passes run */
+    /**
+     * @param openers for closing what is not to be here any more
+     * @param thread a single thread, on which all passes run
+     */
     public ReplicaReconciler(
             RestingGroups resting,
             MetadataReplica metadata,
-            NodeIdentity identity,
+            MetadataClient client,
+            NodeRow self,
             ClusterState state,
             NodeConfig config,
+            Executor openers,
             ScheduledExecutorService thread) {
         this.replicas = resting.replicas();
         this.resting = resting;
         this.metadata = metadata;
-        this.identity = identity;
+        this.members = new MemberChanges(MetadataImage.peer(self), client);
+        this.controller =
+                new Controller(metadata, client, members, state, self, config.nodeDeadAfter(), System::nanoTime);
         this.state = state;
         this.config = config;
+        this.openers = openers;
         this.thread = thread;
         this.leaders = new LeaderSpread(state.nodeId());
     }
@@ -124,19 +135,53 @@ public final class ReplicaReconciler implements Closeable {
                 }
             }
         }
-        for (Map.Entry<GroupId, PartitionReplica> open :
+        for (Map.Entry<GroupId, PartitionReplica> here :
                 List.copyOf(state.replicas().entrySet())) {
-            GroupId group = open.getKey();
+            GroupId group = here.getKey();
             // An image that is older than the topic knows nothing of it: that is no reason to delete.
-            if (!wanted.contains(group)
-                    && group.topicId() < image.nextTopicId()
-                    && image.topic(group.topicId()) == null) {
-                housekeptAt.remove(group);
-                checkpointedBytes.remove(group);
-                replicas.delete(open.getValue());
+            if (wanted.contains(group) || group.topicId() >= image.nextTopicId()) {
+                continue;
+            }
+            if (image.topic(group.topicId()) == null) {
+                forget(group);
+                replicas.delete(here.getValue());
+            } else if (!image.needs(group, state.nodeId())) {
+                complete = false; // until it is gone
+                retire(here.getValue());
             }
         }
         passedVersion = complete ? image.version() : -1;
+    }
+
+    private void forget(GroupId group) {
+        housekeptAt.remove(group);
+        checkpointedBytes.remove(group);
+        members.forget(group);
+    }
+
+    /** The replica has moved away, and the others have confirmed that they do without it. */
+    private void retire(PartitionReplica replica) {
+        GroupId group = replica.group().group();
+        if (!retiring.add(group)) {
+            return;
+        }
+        forget(group);
+        openers.execute(() -> {
+            try {
+                replicas.retire(replica, () -> !currentImage().needs(group, state.nodeId()));
+            } finally {
+                retiring.remove(group);
+                trigger();
+            }
+        });
+    }
+
+    /** The metadata with everything that was decided before this call. */
+    private MetadataImage currentImage() {
+        MetadataImage image =
+                metadata.current().orTimeout(CURRENT_SECONDS, TimeUnit.SECONDS).join();
+        state.publish(image);
+        return image;
     }
 
     private boolean add(MetadataImage image, TopicRow topic, int partition) {
@@ -153,8 +198,7 @@ public final class ReplicaReconciler implements Closeable {
 
     private void upkeep() {
         MetadataImage image = state.image();
-        Runnable nudgeMetadata = () -> metadata.nudge(identity.self());
-        keepMembers(metadata.group(), desiredMetadataMembers(image), nudgeMetadata);
+        controller.tick(image);
         // Of thousands at rest little can change on its own.
         boolean everyone = image.version() != upkeptVersion || upkeeps++ % RESTING_TICKS == 0;
         upkeptVersion = image.version();
@@ -162,55 +206,16 @@ public final class ReplicaReconciler implements Closeable {
             if (!replica.isOpen() && !everyone) {
                 return;
             }
-            List<Peer> desired = desiredMembers(image, group);
+            Wanted wanted = Wanted.of(image, group);
             if (replica.isOpen()) {
-                keepMembers(replica.group(), desired, replica::nudge);
+                members.keep(replica.group(), image, wanted, replica::nudge);
                 housekeepIfDue(group, replica);
             }
-            resting.watch(replica, desired);
+            resting.watch(replica, wanted);
         });
+        members.flush();
         resting.wakeNeighbours();
         leaders.spread(image, state.replicas());
-    }
-
-    private static List<Peer> desiredMembers(MetadataImage image, GroupId group) {
-        TopicRow topic = image.topic(group.topicId());
-        return topic != null && group.partition() < topic.getAssignmentsCount()
-                ? image.peers(topic, group.partition())
-                : List.of();
-    }
-
-    /** The same nodes as now, each in its present incarnation. */
-    private List<Peer> desiredMetadataMembers(MetadataImage image) {
-        List<Peer> desired = new ArrayList<>();
-        for (Peer member : metadata.group().members()) {
-            NodeRow node = image.nodes().get(member.nodeId());
-            desired.add(node == null ? member : MetadataImage.peer(node));
-        }
-        return desired;
-    }
-
-    private void keepMembers(RaftGroupHandle group, List<Peer> desired, Runnable nudge) {
-        if (!group.isReadyLeader() || desired.isEmpty()) {
-            return;
-        }
-        if (changingMembers.contains(group.group())) {
-            nudge.run();
-            return;
-        }
-        Set<String> now = Peer.names(group.members());
-        Set<String> wanted = Peer.names(desired);
-        if (now.equals(wanted)) {
-            return;
-        }
-        LOG.info("{}: changing members from {} to {}", group.group(), now, wanted);
-        changingMembers.add(group.group());
-        group.setMembers(desired).whenComplete((ok, failure) -> {
-            changingMembers.remove(group.group());
-            if (failure != null) {
-                LOG.info("{}: members not changed yet: {}", group.group(), failure.getMessage());
-            }
-        });
     }
 
     private void housekeepIfDue(GroupId group, PartitionReplica replica) {

@@ -436,13 +436,13 @@ public final class RestingGroups implements PartitionReplica.Waker {
     // ---- level-triggered, by the reconciler
 
     /** To be called for each replica every now and then. */
-    void watch(PartitionReplica replica, List<Peer> desired) {
+    void watch(PartitionReplica replica, Wanted wanted) {
         RaftGroupHandle handle = replica.group();
         GroupId group = handle.group();
         long now = System.nanoTime();
         if (!replica.isOpen()) {
             leaderlessSince.remove(group);
-            watchResting(replica, desired);
+            watchResting(replica, wanted);
             return;
         }
         if (handle.leaderNode() == 0) {
@@ -456,14 +456,13 @@ public final class RestingGroups implements PartitionReplica.Waker {
         if (!handle.isReadyLeader()) {
             return;
         }
-        boolean settledMembers = Peer.names(handle.members()).equals(Peer.names(desired));
         Set<Integer> missing = new HashSet<>(handle.silentMembers());
-        if (!settledMembers) {
-            missing.addAll(otherNodes(desired));
+        if (!wanted.isMembers(handle.members())) {
+            missing.addAll(otherNodes(wanted.members()));
         }
         if (!missing.isEmpty()) {
             wakeOthersLater(group, missing, now);
-        } else if (settledMembers
+        } else if (wanted.isReached(handle.members())
                 && restAfterNanos > 0
                 && replica.idleNanos() > restAfter()
                 && replica.damage() == null
@@ -476,19 +475,32 @@ public final class RestingGroups implements PartitionReplica.Waker {
         return replicas.openLoad() < CROWDED ? restAfterNanos : Math.min(restAfterNanos, CROWDED_REST_NANOS);
     }
 
-    private void watchResting(PartitionReplica replica, List<Peer> desired) {
+    private void watchResting(PartitionReplica replica, Wanted wanted) {
         try {
             replica.closeIfUnused(restAfterNanos);
         } catch (IOException e) {
             LOG.warn("{}: files at rest cannot be closed: {}", replica.group().group(), e.getMessage());
         }
-        boolean mine = !desired.isEmpty() && state.placedLeader(replica.group().group()) == state.nodeId();
-        if (mine
+        List<Peer> members = replica.group().members();
+        if (!wanted.members().isEmpty()
                 && replica.damage() == null
-                && !Peer.names(replica.group().members()).equals(Peer.names(desired))
+                && !wanted.isReached(members)
+                && isMineToWake(replica.group().group(), members)
                 && waking.size() < WAKES_FOR_MEMBERS_MAX) {
             wake(replica);
         }
+    }
+
+    /** One node sees to it: of the members that are up the first in the order of placement, or the first of all. */
+    private boolean isMineToWake(GroupId group, List<Peer> members) {
+        List<Integer> order = new ArrayList<>(state.placement(group));
+        members.forEach(member -> order.add(member.nodeId()));
+        for (int node : order) {
+            if (!state.isDown(node) && members.stream().anyMatch(member -> member.nodeId() == node)) {
+                return node == state.nodeId();
+            }
+        }
+        return false;
     }
 
     private void wakeOthersLater(GroupId group, Set<Integer> nodes, long now) {

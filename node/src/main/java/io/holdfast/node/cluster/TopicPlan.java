@@ -3,8 +3,11 @@ package io.holdfast.node.cluster;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.internal.v1.CreateTopicCommand;
+import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.internal.v1.PartitionAssignment;
+import io.holdfast.node.placement.Placement;
 import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.NodeState;
 import io.holdfast.v1.SettledRetention;
 import io.holdfast.v1.TopicConfig;
 import java.util.ArrayList;
@@ -51,11 +54,14 @@ public final class TopicPlan {
         }
         List<PartitionAssignment> existing = new ArrayList<>();
         image.topics().values().forEach(topic -> existing.addAll(topic.getAssignmentsList()));
+        List<NodeRow> takers = image.nodes().values().stream()
+                .filter(node -> image.clusterNodes().state(node.getNodeId()) == NodeState.NODE_STATE_ACTIVE)
+                .toList();
         try {
             return CreateTopicCommand.newBuilder()
                     .setName(name)
                     .setReplicas(copies)
-                    .addAllAssignments(Placement.place(image.nodes().values(), existing, count, copies))
+                    .addAllAssignments(Placement.place(takers, existing, count, copies))
                     .build();
         } catch (IllegalArgumentException e) {
             throw Refusal.invalid(String.valueOf(e.getMessage()));

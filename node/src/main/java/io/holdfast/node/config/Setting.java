@@ -15,6 +15,7 @@ public enum Setting {
     LISTEN_RAFT_PORT("listen.raft-port", "7401"),
     LISTEN_HTTP_PORT("listen.http-port", "7402"),
     CLUSTER_INITIAL_NODES("cluster.initial-nodes", "1@127.0.0.1:7400"),
+    CLUSTER_NODE_DEAD_AFTER("cluster.node-dead-after", "5m"),
     RAFT_ELECTION_TIMEOUT_MIN("raft.election-timeout-min", "1500ms"),
     RAFT_ELECTION_TIMEOUT_MAX("raft.election-timeout-max", "2500ms"),
     RAFT_CHECKPOINT_ENTRIES("raft.checkpoint-entries", "20000"),

@@ -22,13 +22,14 @@ public final class ApiServices {
             NodeConfig config,
             ClusterState state,
             MetadataReplica metadata,
+            MetadataClient metadataClient,
             NodeChannels channels,
             NodeMetrics metrics,
             Executor executor,
             ScheduledExecutorService timer,
             BooleanSupplier diskFull) {
         headers = new Headers(state);
-        metadataClient = new MetadataClient(metadata, state, channels, timer);
+        this.metadataClient = metadataClient;
         forwarder = new Forwarder(state, channels, timer, metrics);
         Reads reads = new Reads(state, headers, config.limits(), metrics, executor, timer);
         appends = new Appends(state, config.limits(), metrics, diskFull);
@@ -44,7 +45,7 @@ public final class ApiServices {
                 timer,
                 config.limits().partitionsPerTopicMax()));
         server.add(new RouteGrpc(state, headers, executor));
-        server.add(new ClusterGrpc(state, metadata, channels, headers, executor));
+        server.add(new ClusterGrpc(state, metadata, metadataClient, channels, headers, executor, timer));
     }
 
     public Headers headers() {

@@ -143,8 +143,10 @@ public final class Errors {
                     ERROR_REASON_INSTANCE_IN_USE,
                     ERROR_REASON_GROUP_NOT_EMPTY,
                     ERROR_REASON_READ_TOO_STALE -> io.grpc.Status.Code.FAILED_PRECONDITION;
-            case ERROR_REASON_TOPIC_NOT_FOUND, ERROR_REASON_PARTITION_NOT_FOUND, ERROR_REASON_GROUP_NOT_FOUND ->
-                io.grpc.Status.Code.NOT_FOUND;
+            case ERROR_REASON_TOPIC_NOT_FOUND,
+                    ERROR_REASON_PARTITION_NOT_FOUND,
+                    ERROR_REASON_GROUP_NOT_FOUND,
+                    ERROR_REASON_NODE_NOT_FOUND -> io.grpc.Status.Code.NOT_FOUND;
             case ERROR_REASON_TOPIC_EXISTS, ERROR_REASON_GROUP_EXISTS -> io.grpc.Status.Code.ALREADY_EXISTS;
             case ERROR_REASON_OFFSET_OUT_OF_RANGE -> io.grpc.Status.Code.OUT_OF_RANGE;
             case ERROR_REASON_EXPECTED_OFFSET_MISMATCH -> io.grpc.Status.Code.ABORTED;

@@ -230,13 +230,24 @@ public final class Forwarder {
             }
             Throwable cause = unwrap(failure);
             if (cause instanceof Refusal refusal) {
+                learn(refusal.reason().name(), refusal.facts());
                 return refusal.outcome() == WriteOutcome.WRITE_OUTCOME_NOT_APPLIED
                         && isPassing(refusal.reason().name());
             }
             ErrorInfo info = cause instanceof StatusRuntimeException status ? Errors.info(status) : null;
+            if (info != null) {
+                learn("ERROR_REASON_" + info.getReason(), info.getMetadataMap());
+            }
             return info != null
                     && "NOT_APPLIED".equals(info.getMetadataOrDefault("outcome", ""))
                     && isPassing("ERROR_REASON_" + info.getReason());
+        }
+
+        /** Where this node has no replica itself, it knows who leads from those only who do not. */
+        private void learn(String reason, Map<String, String> facts) {
+            if (group != null && reason.equals(ErrorReason.ERROR_REASON_NOT_LEADER.name())) {
+                state.leaderHinted(group, Integer.parseInt(facts.getOrDefault("leader_node", "0")));
+            }
         }
 
         private static boolean isPassing(String reason) {

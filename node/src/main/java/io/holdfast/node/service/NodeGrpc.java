@@ -22,6 +22,7 @@ import io.holdfast.internal.v1.LastEntriesRequest;
 import io.holdfast.internal.v1.LastEntriesResponse;
 import io.holdfast.internal.v1.LastEntry;
 import io.holdfast.internal.v1.MetadataCommand;
+import io.holdfast.internal.v1.MetadataResult;
 import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.internal.v1.NodeServiceGrpc;
 import io.holdfast.internal.v1.RegisterNodeCommand;
@@ -90,6 +91,7 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
         ClusterState known = state;
         if (known != null) {
             response.setMetadataVersion(known.image().version());
+            response.setRemoved(known.image().clusterNodes().isRemoved(request.getNode()));
         }
         if (cluster != null && replica != null) {
             response.setFormation(cluster).setMetadataLeaderNode(replica.group().leaderNode());
@@ -122,9 +124,13 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
                     .setNowMs(System.currentTimeMillis())
                     .setRegisterNode(RegisterNodeCommand.newBuilder().setNode(node))
                     .build();
-            return replica.submit(command)
-                    .thenApply(reply ->
-                            RegisterResponse.newBuilder().setAccepted(true).build());
+            return replica.submit(command).thenApply(reply -> {
+                boolean removed = reply.getResult() == MetadataResult.METADATA_RESULT_NODE_REMOVED;
+                return RegisterResponse.newBuilder()
+                        .setAccepted(!removed)
+                        .setRemoved(removed)
+                        .build();
+            });
         });
     }
 

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.metadata.ClusterNodes;
 import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.internal.v1.NodeRow;
+import java.util.List;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
@@ -38,6 +40,8 @@ class TopicPlanTest {
                     NodeRow.newBuilder().setNodeId(id).setIncarnation("i" + id).build());
         }
         MetadataImage none = MetadataImage.EMPTY;
-        return new MetadataImage(nodes, rows, none.topics(), none.namedProducers(), none.groups(), 1, 1);
+        ClusterNodes cluster = new ClusterNodes(rows, new TreeMap<>(), List.of());
+        return new MetadataImage(
+                nodes, cluster, none.topics(), none.namedProducers(), none.groups(), none.events(), 1, 1);
     }
 }

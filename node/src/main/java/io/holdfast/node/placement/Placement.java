@@ -1,4 +1,4 @@
-package io.holdfast.node.cluster;
+package io.holdfast.node.placement;
 
 import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.internal.v1.PartitionAssignment;
@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.Set;
 
 /** Chooses nodes for the partitions of a new topic. A pure function: same input, same answer. */
-final class Placement {
+public final class Placement {
     private Placement() {}
 
     /**
@@ -22,11 +22,11 @@ final class Placement {
      * @param existing all assignments there are already
      * @throws IllegalArgumentException if there are fewer nodes than replicas
      */
-    static List<PartitionAssignment> place(
+    public static List<PartitionAssignment> place(
             Collection<NodeRow> nodes, Collection<PartitionAssignment> existing, int partitions, int replicas) {
         if (replicas > nodes.size()) {
-            throw new IllegalArgumentException(
-                    "ask for at most " + nodes.size() + " replicas, or start more nodes: so many have joined so far");
+            throw new IllegalArgumentException("ask for at most " + nodes.size()
+                    + " replicas, or start more nodes: so many have joined and are in use");
         }
         Map<Integer, Integer> load = new HashMap<>();
         Map<Integer, Integer> leads = new HashMap<>();

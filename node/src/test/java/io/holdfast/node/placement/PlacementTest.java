@@ -1,4 +1,4 @@
-package io.holdfast.node.cluster;
+package io.holdfast.node.placement;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

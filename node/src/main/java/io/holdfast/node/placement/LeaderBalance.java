@@ -1,4 +1,4 @@
-package io.holdfast.node.cluster;
+package io.holdfast.node.placement;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
