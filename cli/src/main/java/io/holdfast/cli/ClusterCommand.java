@@ -3,10 +3,13 @@ package io.holdfast.cli;
 import io.holdfast.client.Admin;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.HoldfastException;
+import io.holdfast.v1.ClusterEvent;
 import io.holdfast.v1.DescribeClusterResponse;
 import io.holdfast.v1.NodeStatus;
 import io.holdfast.v1.ReplicaRole;
 import io.holdfast.v1.ReplicaStatus;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.EnumMap;
 import java.util.Map;
 import picocli.CommandLine;
@@ -18,6 +21,7 @@ import picocli.CommandLine.Option;
 @Command(name = "cluster", mixinStandardHelpOptions = true, description = "Looks at the cluster.")
 final class ClusterCommand implements Runnable {
     private static final String ROLE_PREFIX = "REPLICA_ROLE_";
+    private static final Duration EVENT_WAIT = Duration.ofSeconds(3);
 
     @CommandLine.Spec
     CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
@@ -91,6 +95,30 @@ final class ClusterCommand implements Runnable {
             }
             return healthy ? 0 : Main.EXIT_FAILED;
         }
+    }
+
+    @Command(
+            mixinStandardHelpOptions = true,
+            description = "Shows what the cluster did and why, the latest thousand events, oldest first.")
+    int events(
+            @Mixin ConnectOptions connect,
+            @Option(
+                            names = {"-f", "--follow"},
+                            description = "Go on as more happens.")
+                    boolean follow) {
+        try (HoldfastClient client = connect.connect()) {
+            long after = 0;
+            do {
+                for (ClusterEvent event : client.admin().listEvents(after, follow ? EVENT_WAIT : Duration.ZERO)) {
+                    System.out.println(Instant.ofEpochSecond(
+                                    event.getTime().getSeconds(),
+                                    event.getTime().getNanos()) + "  "
+                            + event.getText());
+                    after = event.getNumber();
+                }
+            } while (follow);
+        }
+        return 0;
     }
 
     private static void addReplica(Table table, int node, ReplicaStatus replica) {

@@ -48,6 +48,7 @@ import picocli.CommandLine.HelpCommand;
             StreamCommand.class,
             ScheduleCommand.class,
             ClusterCommand.class,
+            NodeCommand.class,
             BenchCommand.class,
             HelpCommand.class
         })

@@ -16,15 +16,18 @@ import picocli.CommandLine.Option;
         description = {
             "Starts a cluster on this machine, a process per node, and returns when it serves.",
             "",
-            "Run again it starts what does not run. Stop it with: holdfast down"
+            "Run again it starts what does not run, and with more --nodes it adds nodes, to which the cluster moves a",
+            "fair share of what it has. Stop it with: holdfast down"
         })
 final class UpCommand implements Callable<Integer> {
     static final String DEFAULT_FOLDER = ".holdfast/cluster";
+    private static final int NODES_DEFAULT = 3;
+    private static final int NODES_MAX = 9;
 
     @Option(
             names = "--nodes",
-            defaultValue = "3",
-            description = "How many nodes; 1, 3 or 5. Default: ${DEFAULT-VALUE}.")
+            defaultValue = "0",
+            description = "How many nodes; 1, 3 or 5 to begin with. Default: 3, or those that are there.")
     int nodes;
 
     @Option(
@@ -42,13 +45,21 @@ final class UpCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        if (nodes < 1 || nodes > 9 || nodes % 2 == 0) {
-            System.err.println("holdfast up: ask for 1, 3, 5, 7 or 9 nodes, not " + nodes);
-            return Main.EXIT_USAGE;
-        }
         LocalCluster cluster = LocalCluster.find(folder);
         if (cluster == null) {
-            cluster = LocalCluster.create(folder, nodes, port);
+            int first = nodes == 0 ? NODES_DEFAULT : nodes;
+            if (first < 1 || first > NODES_MAX || first % 2 == 0) {
+                System.err.println("holdfast up: ask for 1, 3, 5, 7 or 9 nodes to begin with, not " + first);
+                return Main.EXIT_USAGE;
+            }
+            cluster = LocalCluster.create(folder, first, port);
+        } else if (nodes > NODES_MAX || (nodes != 0 && nodes < cluster.nodes().size())) {
+            System.err.println("holdfast up: ask for " + cluster.nodes().size() + " to " + NODES_MAX
+                    + " nodes; to have fewer: holdfast node remove");
+            return Main.EXIT_USAGE;
+        }
+        while (cluster.nodes().size() < nodes) {
+            cluster.add(port);
         }
         cluster.start(Duration.ofSeconds(60));
         for (LocalNode node : cluster.nodes()) {

@@ -2,6 +2,7 @@ package io.holdfast.client;
 
 import io.grpc.Channel;
 import io.grpc.StatusRuntimeException;
+import io.holdfast.v1.ClusterEvent;
 import io.holdfast.v1.ClusterServiceGrpc;
 import io.holdfast.v1.CreateTopicRequest;
 import io.holdfast.v1.DeleteTopicRequest;
@@ -13,14 +14,18 @@ import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.GetRoutesRequest;
 import io.holdfast.v1.GetRoutesResponse;
 import io.holdfast.v1.GetTopicRequest;
+import io.holdfast.v1.ListEventsRequest;
 import io.holdfast.v1.ListTopicsRequest;
 import io.holdfast.v1.ListTopicsResponse;
 import io.holdfast.v1.LogServiceGrpc;
 import io.holdfast.v1.LookupOffsetsRequest;
+import io.holdfast.v1.NodeState;
 import io.holdfast.v1.OpenProducerRequest;
 import io.holdfast.v1.OpenProducerResponse;
 import io.holdfast.v1.PartitionOffset;
 import io.holdfast.v1.RouteServiceGrpc;
+import io.holdfast.v1.SetNodeStateRequest;
+import io.holdfast.v1.SetNodeStateResponse;
 import io.holdfast.v1.Start;
 import io.holdfast.v1.Topic;
 import io.holdfast.v1.TopicConfig;
@@ -162,6 +167,54 @@ public final class Admin {
         } catch (StatusRuntimeException e) {
             throw HoldfastException.of(e);
         }
+    }
+
+    /**
+     * Takes a node out of use, or back into it; the cluster does the rest by itself, {@link #describeCluster()} says how
+     * far it is.
+     *
+     * @return what moves now, and what cannot leave the node since no other can take it
+     */
+    public SetNodeStateResponse setNodeState(int nodeId, NodeState state) {
+        return setNodeState(SetNodeStateRequest.newBuilder()
+                .setNodeId(nodeId)
+                .setState(state)
+                .build());
+    }
+
+    /** What {@link #setNodeState} would move. Changes nothing. */
+    public SetNodeStateResponse planNodeState(int nodeId, NodeState state) {
+        return setNodeState(SetNodeStateRequest.newBuilder()
+                .setNodeId(nodeId)
+                .setState(state)
+                .setPlanOnly(true)
+                .build());
+    }
+
+    private SetNodeStateResponse setNodeState(SetNodeStateRequest request) {
+        return call(
+                true,
+                channel -> timed(ClusterServiceGrpc.newBlockingStub(channel)).setNodeState(request));
+    }
+
+    /**
+     * What the cluster did and why, oldest first; the latest thousand are kept.
+     *
+     * @param after number of the last event that the caller has, 0 for all
+     * @param wait how long to wait for one if there is none, a few seconds at most
+     */
+    public List<ClusterEvent> listEvents(long after, Duration wait) {
+        ListEventsRequest request = ListEventsRequest.newBuilder()
+                .setAfter(after)
+                .setWait(com.google.protobuf.Duration.newBuilder()
+                        .setSeconds(wait.getSeconds())
+                        .setNanos(wait.getNano()))
+                .build();
+        return call(
+                        true,
+                        channel -> timed(ClusterServiceGrpc.newBlockingStub(channel))
+                                .listEvents(request))
+                .getEventsList();
     }
 
     /** Offsets of a position in partitions 0 to {@code partitions - 1}. */

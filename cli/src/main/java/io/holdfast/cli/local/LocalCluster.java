@@ -21,10 +21,13 @@ public final class LocalCluster {
 
     private final Path folder;
     private final List<LocalNode> nodes;
+    private final List<String> extraYaml;
+    private List<String> moreJvmOptions = List.of();
 
-    private LocalCluster(Path folder, List<LocalNode> nodes) {
+    private LocalCluster(Path folder, List<LocalNode> nodes, List<String> extraYaml) {
         this.folder = folder;
         this.nodes = nodes;
+        this.extraYaml = extraYaml;
     }
 
     /** Lays out a cluster on well-known ports. */
@@ -48,21 +51,57 @@ public final class LocalCluster {
     private static LocalCluster create(Path folder, List<LocalPorts> ports, List<String> extraYaml) throws IOException {
         Path absolute = folder.toAbsolutePath();
         Files.createDirectories(absolute);
-        Properties properties = new Properties();
-        List<LocalNode> nodes = new ArrayList<>();
-        for (int i = 0; i < ports.size(); i++) {
-            LocalPorts three = ports.get(i);
-            properties.setProperty(Integer.toString(i + 1), three.api() + " " + three.raft() + " " + three.http());
-            nodes.add(new LocalNode(i + 1, absolute.resolve("node-" + (i + 1)), three));
+        LocalCluster cluster = new LocalCluster(absolute, new ArrayList<>(), extraYaml);
+        for (LocalPorts three : ports) {
+            cluster.layOut(three);
         }
-        String initial = nodes.stream().map(n -> n.id() + "@" + n.address()).collect(Collectors.joining(","));
-        for (LocalNode node : nodes) {
+        String initial = cluster.initialNodes();
+        for (LocalNode node : cluster.nodes) {
             node.writeConfig(initial, extraYaml);
         }
-        try (var out = Files.newBufferedWriter(absolute.resolve(PORTS_FILE))) {
+        cluster.storePorts();
+        return cluster;
+    }
+
+    private LocalNode layOut(LocalPorts ports) {
+        int id = nodes.size() + 1;
+        LocalNode node = new LocalNode(id, folder.resolve("node-" + id), ports);
+        node.setMoreJvmOptions(moreJvmOptions);
+        nodes.add(node);
+        return node;
+    }
+
+    private String initialNodes() {
+        return nodes.stream().map(n -> n.id() + "@" + n.address()).collect(Collectors.joining(","));
+    }
+
+    private void storePorts() throws IOException {
+        Properties properties = new Properties();
+        for (LocalNode node : nodes) {
+            LocalPorts three = node.ports();
+            properties.setProperty(Integer.toString(node.id()), three.api() + " " + three.raft() + " " + three.http());
+        }
+        try (var out = Files.newBufferedWriter(folder.resolve(PORTS_FILE))) {
             properties.store(out, "api, raft and http port of each node");
         }
-        return new LocalCluster(absolute, nodes);
+    }
+
+    /** Lays out one more node, on well-known ports; it joins the others when it is started. */
+    public LocalNode add(int basePort) throws IOException {
+        return join(LocalPorts.fixed(basePort, nodes.size() + 1));
+    }
+
+    /** Lays out one more node, on free ports; it joins the others when it is started. */
+    public LocalNode addOnFreePorts() throws IOException {
+        return join(LocalPorts.free(1).get(0));
+    }
+
+    private LocalNode join(LocalPorts ports) throws IOException {
+        String others = initialNodes();
+        LocalNode node = layOut(ports);
+        node.writeConfig(others, extraYaml);
+        storePorts();
+        return node;
     }
 
     /** The cluster in a folder, or null if there is none. */
@@ -85,11 +124,12 @@ public final class LocalCluster {
                     new LocalPorts(
                             Integer.parseInt(three[0]), Integer.parseInt(three[1]), Integer.parseInt(three[2]))));
         }
-        return new LocalCluster(absolute, nodes);
+        return new LocalCluster(absolute, nodes, List.of());
     }
 
     /** Options of the nodes' JVMs from their next start on, after those that every node has. */
     public void setMoreJvmOptions(List<String> options) {
+        moreJvmOptions = List.copyOf(options);
         nodes.forEach(node -> node.setMoreJvmOptions(options));
     }
 

@@ -36,6 +36,10 @@ public final class LocalNode {
         return id;
     }
 
+    LocalPorts ports() {
+        return ports;
+    }
+
     /** From the next start on, after those that every node has. */
     void setMoreJvmOptions(List<String> options) {
         moreJvmOptions = List.copyOf(options);
