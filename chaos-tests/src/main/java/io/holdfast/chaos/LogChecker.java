@@ -8,6 +8,7 @@ import io.holdfast.client.ReadMode;
 import io.holdfast.client.Reader;
 import io.holdfast.client.ReaderSettings;
 import io.holdfast.client.ReceivedRecord;
+import io.holdfast.v1.Route;
 import io.holdfast.v1.Start;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -24,24 +25,29 @@ public final class LogChecker {
 
     private LogChecker() {}
 
-    /** Waits until every node has all of a topic, then compares it with what the load was told and the replicas with each other. */
+    /**
+     * Waits until each replica of a topic has all there is, then compares it with what the load was told and the replicas
+     * with each other.
+     */
     static List<String> check(
             TestCluster cluster, HoldfastClient client, KeyedLoad load, String topic, int partitions) {
         List<Long> ends = client.admin()
                 .lookupOffsets(
                         topic, partitions, Start.newBuilder().setLatest(true).build());
-        for (int node = 1; node <= 3; node++) {
-            cluster.awaitCaughtUp(client, node, topic, ends, PATIENCE);
-        }
         Map<Integer, BitSet> seen = new TreeMap<>();
         List<String> findings = new ArrayList<>();
-        for (int p = 0; p < partitions; p++) {
-            List<ReceivedRecord> records = read(client, cluster.node(1).address(), topic, p, ends.get(p));
-            findings.addAll(check(records, load, seen));
-            long first = checksum(client, cluster.node(1).address(), topic, p, ends.get(p));
-            for (int node = 2; node <= 3; node++) {
-                if (checksum(client, cluster.node(node).address(), topic, p, ends.get(p)) != first) {
-                    findings.add("partition " + p + " is not the same on nodes 1 and " + node);
+        for (Route route : client.admin().getRoutes(List.of(topic)).getRoutesList()) {
+            int p = route.getPartition().getPartition();
+            List<Integer> nodes = route.getReplicaNodesList();
+            for (int node : nodes) {
+                cluster.awaitCaughtUp(client, node, topic, p, ends.get(p), PATIENCE);
+            }
+            String first = cluster.node(nodes.get(0)).address();
+            findings.addAll(check(read(client, first, topic, p, ends.get(p)), load, seen));
+            long checksum = checksum(client, first, topic, p, ends.get(p));
+            for (int node : nodes.subList(1, nodes.size())) {
+                if (checksum(client, cluster.node(node).address(), topic, p, ends.get(p)) != checksum) {
+                    findings.add("partition " + p + " is not the same on nodes " + nodes.get(0) + " and " + node);
                 }
             }
         }

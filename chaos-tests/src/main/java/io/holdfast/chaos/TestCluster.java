@@ -22,6 +22,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
@@ -31,6 +32,8 @@ import java.util.function.BooleanSupplier;
  */
 public final class TestCluster implements AutoCloseable {
     private static final Duration START_PATIENCE = Duration.ofSeconds(90);
+    private static final Set<ReplicaRole> MEMBERS = Set.of(
+            ReplicaRole.REPLICA_ROLE_LEADER, ReplicaRole.REPLICA_ROLE_FOLLOWER, ReplicaRole.REPLICA_ROLE_RESTING);
 
     private final LocalCluster cluster;
     private final Map<Integer, ManagedChannel> channels = new HashMap<>();
@@ -107,6 +110,20 @@ public final class TestCluster implements AutoCloseable {
         }
     }
 
+    /** One node more, that joins the others. */
+    public LocalNode add() throws IOException {
+        LocalNode node = cluster.addOnFreePorts();
+        node.start();
+        node.awaitReady(START_PATIENCE);
+        return node;
+    }
+
+    /** Takes a node's disk away: it is killed, and what it had is gone. */
+    public void wipe(int nodeId) {
+        node(nodeId).kill();
+        LocalCluster.deleteTree(node(nodeId).dataDirectory());
+    }
+
     /** Starts what does not run, and waits until everything serves. */
     public void startAll() throws IOException {
         cluster.start(START_PATIENCE);
@@ -163,18 +180,17 @@ public final class TestCluster implements AutoCloseable {
 
     /** Waits until a node is a member of every partition of the topic and has applied up to these offsets. */
     public void awaitCaughtUp(HoldfastClient client, int nodeId, String topic, List<Long> ends, Duration patience) {
-        await("node " + nodeId + " to have all of " + topic, patience, () -> {
-            Map<Integer, ReplicaStatus> replicas = replicas(client, nodeId, topic);
-            int complete = 0;
-            for (ReplicaStatus replica : replicas.values()) {
-                boolean member = replica.getRole() == ReplicaRole.REPLICA_ROLE_LEADER
-                        || replica.getRole() == ReplicaRole.REPLICA_ROLE_FOLLOWER
-                        || replica.getRole() == ReplicaRole.REPLICA_ROLE_RESTING;
-                boolean whole = replica.getHighWatermark()
-                        >= ends.get(replica.getPartition().getPartition());
-                complete += member && whole ? 1 : 0;
-            }
-            return complete == ends.size();
+        for (int p = 0; p < ends.size(); p++) {
+            awaitCaughtUp(client, nodeId, topic, p, ends.get(p), patience);
+        }
+    }
+
+    /** Waits until a node is a member of a partition and has applied up to this offset. */
+    public void awaitCaughtUp(
+            HoldfastClient client, int nodeId, String topic, int partition, long end, Duration patience) {
+        await("node " + nodeId + " to have all of " + topic + "/" + partition, patience, () -> {
+            ReplicaStatus replica = replicas(client, nodeId, topic).get(partition);
+            return replica != null && MEMBERS.contains(replica.getRole()) && replica.getHighWatermark() >= end;
         });
     }
 
