@@ -37,6 +37,7 @@ final class PipelinedAppender extends LogAppenderBase {
     private static final int DATA_REQUESTS_MAX = 32;
     private static final int QUICK_RETRIES = 20;
     private static final long QUICK_RETRY_MS = 10;
+    private static final long LOOK_MS = 500;
     private static final long RETRY_MS = 100;
 
     private final RaftTransport transport;
@@ -53,6 +54,8 @@ final class PipelinedAppender extends LogAppenderBase {
     private volatile boolean stopped;
     /** Since the last error the follower has answered, so more than one request may be under way. Set by steps. */
     private volatile boolean answering;
+    /** Timer thread. */
+    private Timestamp lookedAt = Timestamp.currentTime();
     // The rest is touched by steps only.
     /** Raised when what is under way no longer counts, except for successes. */
     private int generation;
@@ -120,10 +123,23 @@ final class PipelinedAppender extends LogAppenderBase {
      * to tell it with: its readers wait for that. Timer thread.
      */
     void tick() {
+        lookAtNewcomer();
         if (data.isEmpty() && getFollower().getCommitIndex() < getRaftLog().getLastCommittedIndex()) {
             triggerHeartbeat();
         } else if (getHeartbeatWaitTimeMs() <= 0) {
             notifyLogAppender();
+        }
+    }
+
+    /**
+     * Lets the leader see whether a member that is to be added has caught up, or does not answer. By itself it looks only
+     * when nothing else happens in the group, which under load is never: a change of members with a newcomer that has
+     * died would then never end.
+     */
+    private void lookAtNewcomer() {
+        if (lookedAt.elapsedTimeMs() > LOOK_MS && getLeaderState().isFollowerBootstrapping(getFollower())) {
+            lookedAt = Timestamp.currentTime();
+            getLeaderState().onFollowerSuccessAppendEntries(getFollower());
         }
     }
 
