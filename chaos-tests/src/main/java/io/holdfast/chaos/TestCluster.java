@@ -19,6 +19,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -57,8 +58,11 @@ public final class TestCluster implements AutoCloseable {
     public static TestCluster start(int nodes, List<String> extraYaml) throws IOException {
         Path folder = Files.createTempDirectory("holdfast-test-");
         TestCluster started = new TestCluster(LocalCluster.createOnFreePorts(folder, nodes, extraYaml));
-        started.cluster.setMoreJvmOptions(
+        List<String> jvm = new ArrayList<>(
                 NODE_JVM.isBlank() ? List.of() : List.of(NODE_JVM.trim().split("\\s+")));
+        jvm.addAll(NodeArchive.options(jvm));
+        started.cluster.setClassPath(NodeArchive.jars());
+        started.cluster.setMoreJvmOptions(jvm);
         boolean up = false;
         try {
             started.cluster.start(START_PATIENCE);
@@ -119,9 +123,10 @@ public final class TestCluster implements AutoCloseable {
     }
 
     /** Takes a node's disk away: it is killed, and what it had is gone. */
-    public void wipe(int nodeId) {
+    public void wipe(int nodeId) throws IOException {
         node(nodeId).kill();
         LocalCluster.deleteTree(node(nodeId).dataDirectory());
+        cluster.introduce(nodeId);
     }
 
     /** Starts what does not run, and waits until everything serves. */

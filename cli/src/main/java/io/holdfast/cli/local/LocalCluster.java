@@ -23,6 +23,7 @@ public final class LocalCluster {
     private final List<LocalNode> nodes;
     private final List<String> extraYaml;
     private List<String> moreJvmOptions = List.of();
+    private @Nullable String classPath;
 
     private LocalCluster(Path folder, List<LocalNode> nodes, List<String> extraYaml) {
         this.folder = folder;
@@ -67,6 +68,9 @@ public final class LocalCluster {
         int id = nodes.size() + 1;
         LocalNode node = new LocalNode(id, folder.resolve("node-" + id), ports);
         node.setMoreJvmOptions(moreJvmOptions);
+        if (classPath != null) {
+            node.setClassPath(classPath);
+        }
         nodes.add(node);
         return node;
     }
@@ -127,10 +131,25 @@ public final class LocalCluster {
         return new LocalCluster(absolute, nodes, List.of());
     }
 
+    /** Tells a node that lost its data where the others are that run now. */
+    public void introduce(int id) throws IOException {
+        String others = nodes.stream()
+                .filter(node -> node.id() != id && node.isRunning())
+                .map(node -> node.id() + "@" + node.address())
+                .collect(Collectors.joining(","));
+        node(id).writeConfig(others, extraYaml);
+    }
+
     /** Options of the nodes' JVMs from their next start on, after those that every node has. */
     public void setMoreJvmOptions(List<String> options) {
         moreJvmOptions = List.copyOf(options);
         nodes.forEach(node -> node.setMoreJvmOptions(options));
+    }
+
+    /** Where the nodes find their classes from their next start on; else where this process has them. */
+    public void setClassPath(String path) {
+        classPath = path;
+        nodes.forEach(node -> node.setClassPath(path));
     }
 
     public Path folder() {

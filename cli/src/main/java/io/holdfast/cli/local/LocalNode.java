@@ -25,6 +25,7 @@ public final class LocalNode {
     private final Path folder;
     private final LocalPorts ports;
     private List<String> moreJvmOptions = List.of();
+    private String classPath = System.getProperty("java.class.path");
 
     LocalNode(int id, Path folder, LocalPorts ports) {
         this.id = id;
@@ -38,6 +39,11 @@ public final class LocalNode {
 
     LocalPorts ports() {
         return ports;
+    }
+
+    /** Where the next start finds the classes; else where this process has them. */
+    void setClassPath(String path) {
+        classPath = path;
     }
 
     /** From the next start on, after those that every node has. */
@@ -95,7 +101,7 @@ public final class LocalNode {
         command.addAll(JvmOptions.forNode());
         command.addAll(moreJvmOptions);
         command.add("-cp");
-        command.add(System.getProperty("java.class.path"));
+        command.add(classPath);
         command.add("io.holdfast.cli.Main");
         command.addAll(List.of("server", "--config", folder.resolve(CONFIG_FILE).toString()));
         Process process = new ProcessBuilder(command)
