@@ -13,6 +13,7 @@ import io.holdfast.v1.TopicConfig;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -66,15 +67,28 @@ final class TopicCommand implements Runnable {
 
     @Command(
             mixinStandardHelpOptions = true,
-            description = "Changes what a topic keeps and for how long; what is not given stays as it is.")
+            description = {
+                "Changes what a topic keeps and for how long, and in how many copies; what is not given stays as it is.",
+                "Copies are made, or deleted, by and by: see holdfast node list."
+            })
     int update(
             @Mixin ConnectOptions connect,
             @Parameters(paramLabel = "TOPIC") String topic,
+            @Option(
+                            names = {"-r", "--replicas"},
+                            description = "Copies of each partition: 1, 3 or 5.")
+                    @Nullable
+                    Integer replicas,
             @Mixin TopicOptions options) {
         try (HoldfastClient client = connect.connect()) {
-            TopicConfig before = client.admin().getTopic(topic).getConfig();
-            Topic updated = client.admin().updateTopic(topic, options.applyTo(before));
-            System.out.println(topic + TopicOptions.text(updated.getConfig()));
+            TopicConfig.Builder config =
+                    options.applyTo(client.admin().getTopic(topic).getConfig()).toBuilder();
+            if (replicas != null) {
+                config.setReplicas(replicas);
+            }
+            Topic updated = client.admin().updateTopic(topic, config.build());
+            System.out.println(topic + ": " + updated.getConfig().getReplicas() + " replicas"
+                    + TopicOptions.text(updated.getConfig()));
         }
         return 0;
     }

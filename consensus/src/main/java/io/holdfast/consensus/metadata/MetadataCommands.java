@@ -118,7 +118,15 @@ public final class MetadataCommands {
                     .setMessage("delete all groups of '" + command.getName() + "' but one: a work queue has no more");
             return image;
         }
-        TopicRow topic = existing.toBuilder().setConfig(command.getConfig()).build();
+        int replicas = command.getReplicas() == 0 ? existing.getReplicas() : command.getReplicas();
+        if (replicas != existing.getReplicas()) {
+            events.add("topic " + command.getName() + " shall have " + replicas + " replicas instead of "
+                    + existing.getReplicas());
+        }
+        TopicRow topic = existing.toBuilder()
+                .setConfig(command.getConfig())
+                .setReplicas(replicas)
+                .build();
         reply.setTopic(topic);
         return image.withTopic(index, topic);
     }

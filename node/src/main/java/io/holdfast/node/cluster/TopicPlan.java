@@ -48,10 +48,7 @@ public final class TopicPlan {
         }
         int nodes = Math.max(nodesMeant, image.nodes().size());
         int copies = replicas == 0 ? Math.min(REPLICAS_DEFAULT, nodes % 2 == 0 ? nodes - 1 : nodes) : replicas;
-        if (copies < 1 || copies % 2 == 0) {
-            throw Refusal.invalid("ask for 1, 3 or 5 replicas, not " + Integer.toUnsignedString(replicas)
-                    + ": an even number costs one more and survives no more");
-        }
+        checkOdd(copies);
         List<PartitionAssignment> existing = new ArrayList<>();
         image.topics().values().forEach(topic -> existing.addAll(topic.getAssignmentsList()));
         List<NodeRow> takers = image.nodes().values().stream()
@@ -65,6 +62,21 @@ public final class TopicPlan {
                     .build();
         } catch (IllegalArgumentException e) {
             throw Refusal.invalid(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /** @throws Refusal if a topic cannot have so many */
+    public static void checkReplicas(int replicas, MetadataImage image) {
+        checkOdd(replicas);
+        if (replicas > image.nodes().size()) {
+            throw Refusal.invalid("ask for at most " + image.nodes().size() + " replicas, or start more nodes first");
+        }
+    }
+
+    private static void checkOdd(int replicas) {
+        if (replicas < 1 || replicas % 2 == 0) {
+            throw Refusal.invalid("ask for 1, 3 or 5 replicas, not " + Integer.toUnsignedString(replicas)
+                    + ": an even number costs one more and survives no more");
         }
     }
 

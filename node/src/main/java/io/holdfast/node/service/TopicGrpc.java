@@ -193,16 +193,18 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
             SystemTopics.refuse(request.getName());
             TopicRow topic = state.topic(request.getName());
             TopicConfig config = request.getConfig();
-            boolean same = (config.getPartitions() == 0 || config.getPartitions() == topic.getAssignmentsCount())
-                    && (config.getReplicas() == 0 || config.getReplicas() == topic.getReplicas());
-            if (!same) {
-                throw Refusal.invalid("leave partitions and replicas as they are: they cannot be changed yet");
+            if (config.getPartitions() != 0 && config.getPartitions() != topic.getAssignmentsCount()) {
+                throw Refusal.invalid("leave the number of partitions as it is: it cannot be changed yet");
+            }
+            if (config.getReplicas() != 0 && config.getReplicas() != topic.getReplicas()) {
+                TopicPlan.checkReplicas(config.getReplicas(), state.image());
             }
             Duration left = Forwarder.left();
             MetadataCommand command = MetadataCommand.newBuilder()
                     .setUpdateTopic(UpdateTopicCommand.newBuilder()
                             .setName(request.getName())
-                            .setConfig(TopicPlan.changeable(config)))
+                            .setConfig(TopicPlan.changeable(config))
+                            .setReplicas(config.getReplicas()))
                     .build();
             return metadata.submit(command, left).thenCompose(reply -> {
                 check(reply, request.getName());
