@@ -180,6 +180,9 @@ class CatchUpIT {
                 return replica != null && replica.getDamage().contains("Raft log is gone");
             });
             produce(client, 50, 100); // the other two carry on
+            List<Long> ends = ends(client);
+            cluster.awaitCaughtUp(client, 2, TOPIC, ends, PATIENCE); // as one that has joined anew
+            assertSameEverywhere(cluster, client, ends);
             cluster.passed();
         }
     }

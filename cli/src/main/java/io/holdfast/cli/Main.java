@@ -49,6 +49,7 @@ import picocli.CommandLine.HelpCommand;
             ScheduleCommand.class,
             ClusterCommand.class,
             NodeCommand.class,
+            ScrubCommand.class,
             BenchCommand.class,
             HelpCommand.class
         })

@@ -24,6 +24,9 @@ import io.holdfast.v1.OpenProducerRequest;
 import io.holdfast.v1.OpenProducerResponse;
 import io.holdfast.v1.PartitionOffset;
 import io.holdfast.v1.RouteServiceGrpc;
+import io.holdfast.v1.ScrubRequest;
+import io.holdfast.v1.ScrubResponse;
+import io.holdfast.v1.ScrubServiceGrpc;
 import io.holdfast.v1.SetNodeStateRequest;
 import io.holdfast.v1.SetNodeStateResponse;
 import io.holdfast.v1.Start;
@@ -81,7 +84,10 @@ public final class Admin {
                 .getTopic();
     }
 
-    /** Replaces what a topic keeps and for how long; partitions and replicas as they are, or 0. */
+    /**
+     * Replaces what a topic keeps, for how long and in how many replicas, which are made or deleted by and by; partitions
+     * as they are, or 0.
+     */
     public Topic updateTopic(String name, TopicConfig config) {
         UpdateTopicRequest request =
                 UpdateTopicRequest.newBuilder().setName(name).setConfig(config).build();
@@ -164,6 +170,21 @@ public final class Admin {
             return ClusterServiceGrpc.newBlockingStub(connections.to(address))
                     .withDeadlineAfter(2, TimeUnit.SECONDS)
                     .describeCluster(request);
+        } catch (StatusRuntimeException e) {
+            throw HoldfastException.of(e);
+        }
+    }
+
+    /**
+     * How far a node is with comparing what it has with its checksums, and what it found; does not ask others.
+     *
+     * @param start begin now, as fast as it goes
+     */
+    public ScrubResponse scrub(String address, boolean start) {
+        try {
+            return ScrubServiceGrpc.newBlockingStub(connections.to(address))
+                    .withDeadlineAfter(2, TimeUnit.SECONDS)
+                    .scrub(ScrubRequest.newBuilder().setStart(start).build());
         } catch (StatusRuntimeException e) {
             throw HoldfastException.of(e);
         }

@@ -35,6 +35,7 @@ import io.holdfast.node.http.AdminHttp;
 import io.holdfast.node.queue.ImagePolicies;
 import io.holdfast.node.queue.QueueServices;
 import io.holdfast.node.schedule.ScheduleServices;
+import io.holdfast.node.scrub.ScrubServices;
 import io.holdfast.node.service.ApiServer;
 import io.holdfast.node.service.ApiServices;
 import io.holdfast.node.service.NodeGrpc;
@@ -204,6 +205,8 @@ public final class Node implements Closeable {
                 "schedules",
                 new ScheduleServices(
                         server, services, state, registry, System::currentTimeMillis, threads.requests, threads.timer));
+        steps.started(
+                "scrub", new ScrubServices(server, services, state, identity, config, registry, threads.requests));
         reconciler.start();
         steps.started("reconciler", reconciler);
         steps.started(

@@ -49,6 +49,7 @@ public final class PartitionHost {
     private final PartitionSettings settings;
     private final LogSettings logSettings;
     private final ByteBudget nodeBudget;
+    private final DamagedLogs damagedLogs;
     private final EntryPacing pacing;
 
     /**
@@ -94,6 +95,7 @@ public final class PartitionHost {
                 System::nanoTime,
                 (task, delayNanos) -> timer.schedule(task, delayNanos, TimeUnit.NANOSECONDS));
         DurableDirectory.create(folder);
+        this.damagedLogs = new DamagedLogs(folder.resolveSibling("damaged"), clockMs);
     }
 
     public ByteBudget nodeBudget() {
@@ -114,7 +116,8 @@ public final class PartitionHost {
                 nodeBudget,
                 queueResources,
                 streamResources,
-                scheduleResources);
+                scheduleResources,
+                reason -> listener.onDamage(group, reason));
     }
 
     private RestingLog restingLog(GroupId group) throws IOException {
@@ -184,8 +187,13 @@ public final class PartitionHost {
         return facts;
     }
 
-    /** Closes a replica and deletes everything it had. */
-    public void delete(PartitionReplica replica) throws IOException {
+    /**
+     * Closes a replica and deletes everything it had.
+     *
+     * @param keepFiles sets its log aside, in the folder {@code damaged} beside the partitions, for somebody to look at;
+     *     the latest few are kept
+     */
+    public void delete(PartitionReplica replica, boolean keepFiles) throws IOException {
         GroupId group = replica.group().group();
         if (replica.isOpen()) {
             raft.close(group, true);
@@ -193,6 +201,9 @@ public final class PartitionHost {
         replica.gone();
         PartitionPaths.deleteTree(raft.folder(group));
         CheckpointRows.delete(tables, group);
+        if (keepFiles) {
+            damagedLogs.take(paths(group).root());
+        }
         PartitionPaths.deleteTree(paths(group).root());
     }
 

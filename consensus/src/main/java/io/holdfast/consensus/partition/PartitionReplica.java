@@ -48,6 +48,7 @@ public final class PartitionReplica {
     private final IntFunction<String> addressOf;
     private final LongSupplier clockMs;
     private final Waker waker;
+    private final Consumer<String> onDamage;
     private final HighWatermark highWatermark = new HighWatermark();
     private final AppendQueue appends;
     private final ReadBarriers barriers;
@@ -94,7 +95,9 @@ public final class PartitionReplica {
             ByteBudget nodeBudget,
             QueueResources queueResources,
             StreamResources streamResources,
-            ScheduleResources scheduleResources) {
+            ScheduleResources scheduleResources,
+            Consumer<String> onDamage) {
+        this.onDamage = onDamage;
         this.group = group;
         this.restingLog = restingLog;
         this.addressOf = addressOf;
@@ -139,6 +142,12 @@ public final class PartitionReplica {
             return openFailure;
         }
         return open.damage() != null ? open.damage() : group.isAlive() ? null : "the replica has stopped";
+    }
+
+    /** Whether Ratis has closed the open replica, which it does with one that is no member of its group any more. */
+    public boolean hasStopped() {
+        PartitionMachine open = machine;
+        return open != null && open.damage() == null && !group.isAlive();
     }
 
     // ---- open and at rest; by the host, one thread at a time
@@ -503,6 +512,39 @@ public final class PartitionReplica {
         }
     }
 
+    /**
+     * Reads batches and compares them with their checksums, without counting as use. Damage is reported as that found by
+     * any read.
+     *
+     * @return bytes read, and where to go on; nothing if there is nothing from there on
+     * @throws IOException if the log is being opened, closed or replaced, or is damaged there
+     */
+    public Checked check(long offset, int bytesMax) throws IOException {
+        PartitionMachine open = machine;
+        RestingLog atRest = restingLog;
+        try {
+            long from = Math.max(offset, startOffset());
+            long end = highWatermark();
+            LogSlice slice;
+            if (open != null) {
+                slice = open.log().read(from, end, bytesMax);
+            } else if (atRest != null) {
+                slice = atRest.read(from, end, bytesMax);
+            } else {
+                throw new IOException("it is being opened");
+            }
+            return new Checked(slice.bytes().remaining(), slice.nextOffset());
+        } catch (DamagedLogException e) {
+            onDamage.accept(String.valueOf(e.getMessage()));
+            throw e;
+        } catch (OffsetOutOfRangeException e) {
+            return new Checked(0, offset); // trimmed, or replaced
+        }
+    }
+
+    /** What {@link #check} has read. */
+    public record Checked(int bytes, long nextOffset) {}
+
     /** Offset of the first record appended at or after this time, or the high watermark. */
     public long offsetAt(long timeMs) {
         return ask(open -> open.log().offsetAt(timeMs), atRest -> atRest.offsetAt(timeMs));
@@ -540,8 +582,9 @@ public final class PartitionReplica {
                 Map.of("log_start_offset", Long.toString(start), "high_watermark", Long.toString(end)));
     }
 
-    private static Refusal damaged(IOException e) {
+    private Refusal damaged(IOException e) {
         if (e instanceof DamagedLogException) {
+            onDamage.accept(String.valueOf(e.getMessage()));
             return Refusal.of(
                     ErrorReason.ERROR_REASON_DATA_DAMAGED,
                     "ask another replica: this one holds damaged bytes there: " + e.getMessage());

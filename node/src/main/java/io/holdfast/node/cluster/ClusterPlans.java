@@ -2,6 +2,7 @@ package io.holdfast.node.cluster;
 
 import io.holdfast.consensus.metadata.ClusterNodes;
 import io.holdfast.consensus.metadata.MetadataImage;
+import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.internal.v1.PartitionAssignment;
 import io.holdfast.internal.v1.TopicRow;
@@ -10,11 +11,15 @@ import io.holdfast.node.placement.PlannedPartition;
 import io.holdfast.v1.NodeState;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.function.Function;
 import java.util.function.IntFunction;
 import java.util.function.IntPredicate;
 
 /** The metadata as the planner sees them. */
 public final class ClusterPlans {
+    private static final int SYSTEM_REPLICAS = 3;
+
     private ClusterPlans() {}
 
     /**
@@ -47,8 +52,12 @@ public final class ClusterPlans {
         };
     }
 
-    /** All partitions, in an order of their own. */
-    public static List<PlannedPartition> partitions(MetadataImage image) {
+    /**
+     * All partitions, in an order of their own.
+     *
+     * @param damagedOn nodes whose replica of a partition is damaged
+     */
+    public static List<PlannedPartition> partitions(MetadataImage image, Function<GroupId, Set<Integer>> damagedOn) {
         List<PlannedPartition> partitions = new ArrayList<>();
         for (TopicRow topic : image.topics().values()) {
             for (int p = 0; p < topic.getAssignmentsCount(); p++) {
@@ -57,10 +66,23 @@ public final class ClusterPlans {
                         topic.getTopicId(),
                         p,
                         assignment.getReplicaNodesList(),
-                        topic.getReplicas(),
-                        assignment.getUnconfirmedChange() != 0));
+                        replicas(image, topic, assignment),
+                        assignment.getUnconfirmedChange() != 0,
+                        damagedOn.apply(MetadataImage.group(topic, p))));
             }
         }
         return partitions;
+    }
+
+    /** The cluster's own topics get more as it grows, and keep them. */
+    private static int replicas(MetadataImage image, TopicRow topic, PartitionAssignment assignment) {
+        if (!SystemTopics.isSystem(topic.getName())) {
+            return topic.getReplicas();
+        }
+        int active = (int) image.nodes().keySet().stream()
+                .filter(node -> image.clusterNodes().state(node) == NodeState.NODE_STATE_ACTIVE)
+                .count();
+        int odd = active % 2 == 0 ? active - 1 : active;
+        return Math.max(assignment.getReplicaNodesCount(), Math.min(SYSTEM_REPLICAS, odd));
     }
 }

@@ -6,6 +6,7 @@ import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.v1.ErrorReason;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -27,6 +28,9 @@ public final class ClusterState {
     private final Map<GroupId, PartitionReplica> replicas = new ConcurrentHashMap<>();
     private final Set<Integer> down = ConcurrentHashMap.newKeySet();
     private final Map<GroupId, String> damaged = new ConcurrentHashMap<>();
+    /** By node, as it says. */
+    private final Map<Integer, Set<GroupId>> damagedElsewhere = new ConcurrentHashMap<>();
+
     private final AtomicLong version = new AtomicLong(1);
     private final CopyOnWriteArrayList<Runnable> watchers = new CopyOnWriteArrayList<>();
 
@@ -109,9 +113,28 @@ public final class ClusterState {
         changed();
     }
 
-    /** Groups whose local replica withdrew, with the reason. */
+    /** Groups whose local replica is damaged, or withdrew, with the reason. */
     public Map<GroupId, String> damaged() {
         return damaged;
+    }
+
+    /** Another node has said of which groups its replica is damaged. */
+    void damagedThere(int node, Set<GroupId> groups) {
+        damagedElsewhere.put(node, groups);
+    }
+
+    /** Nodes that say that their replica of a group is damaged. */
+    Set<Integer> damagedOn(GroupId group) {
+        Set<Integer> nodes = new HashSet<>();
+        damagedElsewhere.forEach((node, groups) -> {
+            if (groups.contains(group)) {
+                nodes.add(node);
+            }
+        });
+        if (damaged.containsKey(group)) {
+            nodes.add(nodeId);
+        }
+        return nodes;
     }
 
     public Map<GroupId, PartitionReplica> replicas() {

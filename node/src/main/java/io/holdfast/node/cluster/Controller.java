@@ -2,6 +2,7 @@ package io.holdfast.node.cluster;
 
 import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.consensus.metadata.MetadataReplica;
+import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.raft.Peer;
 import io.holdfast.internal.v1.ChangeReplicasCommand;
 import io.holdfast.internal.v1.MetadataCommand;
@@ -34,6 +35,9 @@ public final class Controller {
     /** Partitions that move at a time, per node that can take them. */
     private static final int MOVING_PER_NODE = 4;
 
+    /** What passes by itself, such as a file that could not be opened for a moment, has passed by then. */
+    private static final long DAMAGED_NANOS = 5_000_000_000L;
+
     private static final Duration PATIENCE = Duration.ofSeconds(10);
 
     private final MetadataReplica metadata;
@@ -44,6 +48,7 @@ public final class Controller {
     private final Duration giveUpAfter;
     private final LongSupplier nanoClock;
     private final Map<Integer, Long> downSince = new HashMap<>();
+    private final Map<GroupId, Long> damagedSince = new HashMap<>();
     private long plannedAt;
     private volatile boolean underWay;
 
@@ -78,6 +83,7 @@ public final class Controller {
         }
         if (!metadata.group().isReadyLeader()) {
             downSince.clear();
+            damagedSince.clear();
             return;
         }
         watchNodes(image);
@@ -114,6 +120,17 @@ public final class Controller {
                 : "";
     }
 
+    /** Nodes that have said for some seconds that their replica is damaged; or that did, as long as they say it. */
+    private Set<Integer> damagedForLong(GroupId group) {
+        Set<Integer> nodes = state.damagedOn(group);
+        if (nodes.isEmpty()) {
+            damagedSince.remove(group);
+            return nodes;
+        }
+        long since = damagedSince.computeIfAbsent(group, g -> nanoClock.getAsLong());
+        return nanoClock.getAsLong() - since > DAMAGED_NANOS ? nodes : Set.of();
+    }
+
     /** Everybody else, as far as they are there to catch up. */
     private List<Peer> learners(MetadataImage image, List<Peer> voters) {
         Set<String> already = Peer.names(metadata.group().learners());
@@ -134,7 +151,7 @@ public final class Controller {
                 .count();
         List<PlannedChange> changes = Planner.next(
                 ClusterPlans.nodes(image, state::isDown, this::gaveUp),
-                ClusterPlans.partitions(image),
+                ClusterPlans.partitions(image, this::damagedForLong),
                 takers * MOVING_PER_NODE);
         if (changes.isEmpty()) {
             return false;

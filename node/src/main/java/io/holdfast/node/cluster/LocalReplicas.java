@@ -134,8 +134,9 @@ public final class LocalReplicas {
                 if (!row.getOpened()) {
                     identity.storeReplica(group, row.toBuilder().setOpened(true).build());
                 }
-                failedOpens.remove(group);
-                state.damaged().remove(group);
+                if (failedOpens.remove(group) != null) {
+                    state.damaged().remove(group);
+                }
             } catch (IOException | RuntimeException e) {
                 failedOpens.put(group, System.nanoTime());
                 String reason = e.getMessage() == null ? e.toString() : e.getMessage();
@@ -216,6 +217,26 @@ public final class LocalReplicas {
         }
     }
 
+    /** Opens a replica again that Ratis has closed, but that has a place here: it may be wanted once more. */
+    void revive(PartitionReplica replica) {
+        synchronized (replica) {
+            if (state.replica(replica.group().group()) != replica || !replica.hasStopped()) {
+                return;
+            }
+            try {
+                partitions.close(replica);
+                open.decrementAndGet();
+                LOG.info(
+                        "{} is opened again: its group had done without it",
+                        replica.group().group());
+            } catch (IOException e) {
+                LOG.warn("{} cannot be closed: {}", replica.group().group(), e.getMessage());
+                return;
+            }
+            reopen(replica);
+        }
+    }
+
     private void reopen(PartitionReplica replica) {
         try {
             open(replica);
@@ -228,15 +249,16 @@ public final class LocalReplicas {
         GroupId group = replica.group().group();
         synchronized (replica) {
             try {
+                boolean damaged = state.damaged().containsKey(group);
                 state.removeReplica(group);
                 failedOpens.remove(group);
                 boolean wasOpen = replica.isOpen();
-                partitions.delete(replica);
+                partitions.delete(replica, damaged);
                 if (wasOpen) {
                     open.decrementAndGet();
                 }
                 identity.deleteReplica(group);
-                LOG.info("deleted the replica of {}", group);
+                LOG.info("deleted the replica of {}{}", group, damaged ? ", and kept its damaged files" : "");
             } catch (IOException e) {
                 LOG.warn("could not delete all of {}: {}", group, e.getMessage());
             }

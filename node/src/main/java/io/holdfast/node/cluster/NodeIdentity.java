@@ -12,6 +12,7 @@ import io.holdfast.storage.state.StateTables;
 import io.holdfast.storage.state.StateTables.Table;
 import io.holdfast.storage.state.StateTables.Update;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -24,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 public final class NodeIdentity {
     private static final byte[] SELF = "self".getBytes(UTF_8);
     private static final byte[] FORMATION = "formation".getBytes(UTF_8);
+    private static final byte[] SCRUBBED = "scrubbed".getBytes(UTF_8);
     private static final int INCARNATION_BYTES = 6;
 
     private final StateTables tables;
@@ -67,6 +69,17 @@ public final class NodeIdentity {
 
     void storeFormation(Formation formation) throws IOException {
         tables.write(new Update().put(Table.NODE, FORMATION, formation.toByteArray()));
+    }
+
+    /** When all that the node has was last compared with its checksums; 0 if never. */
+    public long scrubbedMs() throws IOException {
+        byte[] stored = tables.get(Table.NODE, SCRUBBED);
+        return stored == null ? 0 : ByteBuffer.wrap(stored).getLong();
+    }
+
+    public void storeScrubbed(long atMs) throws IOException {
+        byte[] row = ByteBuffer.allocate(Long.BYTES).putLong(atMs).array();
+        tables.write(new Update().put(Table.NODE, SCRUBBED, row));
     }
 
     @Nullable

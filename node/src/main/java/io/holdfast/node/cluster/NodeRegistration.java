@@ -2,6 +2,8 @@ package io.holdfast.node.cluster;
 
 import io.grpc.StatusRuntimeException;
 import io.holdfast.consensus.metadata.MetadataReplica;
+import io.holdfast.internal.v1.HelloRequest;
+import io.holdfast.internal.v1.HelloResponse;
 import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.internal.v1.RegisterRequest;
 import io.holdfast.internal.v1.RegisterResponse;
@@ -9,6 +11,7 @@ import java.io.IOException;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -17,6 +20,8 @@ public final class NodeRegistration {
     private static final Logger LOG = LoggerFactory.getLogger(NodeRegistration.class);
     private static final long CALL_MS = 2_000;
     private static final long RETRY_MS = 50;
+    private static final long HELLO_MS = 300;
+    private static final long STAND_AGAIN_NANOS = 500_000_000L;
 
     /** What a node says that finds itself removed. */
     public static final String REMOVED =
@@ -27,6 +32,7 @@ public final class NodeRegistration {
     private final NodeChannels channels;
     private final MetadataReplica metadata;
     private final ClusterState state;
+    private long stoodAt = System.nanoTime() - STAND_AGAIN_NANOS;
 
     public NodeRegistration(
             NodeRow self,
@@ -52,10 +58,44 @@ public final class NodeRegistration {
         boolean accepted = false;
         while (!self.equals(state.image().nodes().get(self.getNodeId()))
                 || (!wasMember && !metadata.group().isTakenIn())) {
+            if (wasMember && metadata.group().leaderNode() == 0) {
+                standIfFirst();
+            }
             if (!accepted) {
                 accepted = registerAnywhere();
             }
             Thread.sleep(accepted ? 5 : RETRY_MS);
+        }
+    }
+
+    /**
+     * Where a whole cluster starts there is nobody to wait for: of the initial nodes the first stands for election once
+     * most are there, and none of them has heard of a leader.
+     */
+    private void standIfFirst() {
+        long now = System.nanoTime();
+        if (initialNodes.keySet().iterator().next() != self.getNodeId() || now - stoodAt < STAND_AGAIN_NANOS) {
+            return;
+        }
+        int there = 1;
+        for (Map.Entry<Integer, String> other : initialNodes.entrySet()) {
+            if (other.getKey() == self.getNodeId()) {
+                continue;
+            }
+            try {
+                HelloResponse answer = channels.node(other.getValue(), HELLO_MS)
+                        .hello(HelloRequest.newBuilder().setNode(self).build());
+                if (answer.getMetadataLeaderNode() != 0) {
+                    return;
+                }
+                there += answer.hasFormation() ? 1 : 0;
+            } catch (StatusRuntimeException e) {
+                LOG.debug("{} does not answer: {}", other.getValue(), e.getStatus());
+            }
+        }
+        if (2 * there > initialNodes.size()) {
+            stoodAt = now;
+            metadata.group().elect();
         }
     }
 
@@ -69,22 +109,32 @@ public final class NodeRegistration {
         }
         addresses.addAll(initialNodes.values());
         for (String address : addresses) {
-            if (address.isEmpty()) {
-                continue;
+            RegisterResponse response = registerAt(address);
+            if (response != null && !response.getAccepted()) {
+                response = registerAt(response.getMetadataLeaderAddress());
             }
-            try {
-                RegisterResponse response = channels.node(address, CALL_MS)
-                        .register(RegisterRequest.newBuilder().setNode(self).build());
-                if (response.getRemoved()) {
-                    throw new IOException(REMOVED);
-                }
-                if (response.getAccepted()) {
-                    return true;
-                }
-            } catch (StatusRuntimeException e) {
-                LOG.debug("{} did not register this node: {}", address, e.getStatus());
+            if (response != null && response.getAccepted()) {
+                return true;
             }
         }
         return false;
+    }
+
+    /** Null if nobody answers there. */
+    private @Nullable RegisterResponse registerAt(String address) throws IOException {
+        if (address.isEmpty()) {
+            return null;
+        }
+        try {
+            RegisterResponse response = channels.node(address, CALL_MS)
+                    .register(RegisterRequest.newBuilder().setNode(self).build());
+            if (response.getRemoved()) {
+                throw new IOException(REMOVED);
+            }
+            return response;
+        } catch (StatusRuntimeException e) {
+            LOG.debug("{} did not register this node: {}", address, e.getStatus());
+            return null;
+        }
     }
 }

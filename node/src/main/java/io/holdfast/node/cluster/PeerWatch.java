@@ -1,5 +1,6 @@
 package io.holdfast.node.cluster;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.UnsafeByteOperations;
 import io.grpc.ConnectivityState;
 import io.grpc.ManagedChannel;
@@ -22,8 +23,10 @@ import java.net.Socket;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
@@ -96,8 +99,17 @@ public final class PeerWatch implements Closeable {
                     }
                     if (watched.containsKey(node)) {
                         state.setDown(node, failure != null);
+                        if (failure == null) {
+                            state.damagedThere(node, groups(answer.getDamagedGroupIdsList()));
+                        }
                     }
                 }));
+    }
+
+    private static Set<GroupId> groups(List<ByteString> ids) {
+        Set<GroupId> groups = new HashSet<>();
+        ids.forEach(id -> groups.add(GroupId.of(id.toByteArray())));
+        return groups;
     }
 
     private void watchAll() {
@@ -108,6 +120,7 @@ public final class PeerWatch implements Closeable {
             boolean gone = !state.image().nodes().containsKey(node);
             if (gone) {
                 state.setDown(node, false);
+                state.damagedThere(node, Set.of());
             }
             return gone;
         });

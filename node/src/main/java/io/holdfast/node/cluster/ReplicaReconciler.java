@@ -49,7 +49,7 @@ public final class ReplicaReconciler implements Closeable {
     private final Executor openers;
     private final ScheduledExecutorService thread;
     private final AtomicBoolean queued = new AtomicBoolean();
-    private final Set<GroupId> retiring = ConcurrentHashMap.newKeySet();
+    private final Set<GroupId> busy = ConcurrentHashMap.newKeySet();
     private final Map<GroupId, Long> housekeptAt = new HashMap<>();
     private final Map<GroupId, Long> checkpointedBytes = new HashMap<>();
     private final LeaderSpread leaders;
@@ -161,19 +161,25 @@ public final class ReplicaReconciler implements Closeable {
 
     /** The replica has moved away, and the others have confirmed that they do without it. */
     private void retire(PartitionReplica replica) {
-        GroupId group = replica.group().group();
-        if (!retiring.add(group)) {
-            return;
-        }
-        forget(group);
-        openers.execute(() -> {
-            try {
-                replicas.retire(replica, () -> !currentImage().needs(group, state.nodeId()));
-            } finally {
-                retiring.remove(group);
-                trigger();
-            }
+        forget(replica.group().group());
+        apart(replica, () -> {
+            replicas.retire(replica, () -> !currentImage().needs(replica.group().group(), state.nodeId()));
+            trigger();
         });
+    }
+
+    /** Runs what may block, once at a time per replica. */
+    private void apart(PartitionReplica replica, Runnable work) {
+        GroupId group = replica.group().group();
+        if (busy.add(group)) {
+            openers.execute(() -> {
+                try {
+                    work.run();
+                } finally {
+                    busy.remove(group);
+                }
+            });
+        }
     }
 
     /** The metadata with everything that was decided before this call. */
@@ -204,6 +210,10 @@ public final class ReplicaReconciler implements Closeable {
         upkeptVersion = image.version();
         state.replicas().forEach((group, replica) -> {
             if (!replica.isOpen() && !everyone) {
+                return;
+            }
+            if (replica.hasStopped() && image.needs(group, state.nodeId())) {
+                apart(replica, () -> replicas.revive(replica));
                 return;
             }
             Wanted wanted = Wanted.of(image, group);

@@ -33,6 +33,8 @@ public record NodeConfig(
         long segmentBytesMax,
         int payloadReaderThreads,
         long diskFreeBytesMin,
+        Duration scrubInterval,
+        long scrubBytesPerSecond,
         Limits limits,
         ProducerLimits producers,
         Duration shutdownTimeout,
@@ -96,6 +98,8 @@ public record NodeConfig(
                 read.size(Setting.STORAGE_SEGMENT_SIZE, 64 << 10, 1 << 30),
                 read.integer(Setting.STORAGE_READER_THREADS, 1, 1024),
                 read.longSize(Setting.STORAGE_DISK_FREE_MIN),
+                read.duration(Setting.STORAGE_SCRUB_INTERVAL),
+                read.longSize(Setting.STORAGE_SCRUB_RATE),
                 new Limits(
                         recordBytes,
                         batchBytes,

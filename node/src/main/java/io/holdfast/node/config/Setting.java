@@ -27,6 +27,8 @@ public enum Setting {
     STORAGE_SEGMENT_SIZE("storage.segment-size", "128MiB"),
     STORAGE_READER_THREADS("storage.payload-reader-threads", "4"),
     STORAGE_DISK_FREE_MIN("storage.disk-free-min", "256MiB"),
+    STORAGE_SCRUB_INTERVAL("storage.scrub-interval", "168h"),
+    STORAGE_SCRUB_RATE("storage.scrub-rate", "8MiB"),
     LIMITS_RECORD_SIZE("limits.record-size", "1MiB"),
     LIMITS_BATCH_SIZE("limits.batch-size", "2MiB"),
     LIMITS_READ_SIZE("limits.read-size", "4MiB"),

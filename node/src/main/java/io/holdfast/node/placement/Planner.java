@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * Decides what moves next. A pure and deterministic function: it is asked again after each change, and answers with
  * nothing once all is well.
  *
- * <p>In this order: what is on nodes that leave goes elsewhere; partitions that lack replicas get them; replicas that
+ * <p>In this order: what is on nodes that leave goes elsewhere; a damaged replica is given up, and made anew once it is
+ * gone; partitions that lack replicas get them; replicas that
  * share a rack are spread over racks, and those too many go; nodes with many replicas give to nodes with few, until no two differ by more than
  * one; and when nothing moves any more, leaders are evened out. No step moves more than it must. A node that takes
  * nothing new, or is down, is left as it is.
@@ -52,6 +53,7 @@ public final class Planner {
             Collection<PlannedNode> nodes, List<PlannedPartition> partitions, int movingMax) {
         Planner planner = new Planner(nodes, partitions, movingMax);
         planner.leave();
+        planner.repair();
         planner.complete();
         planner.shrink();
         planner.spreadOverRacks();
@@ -72,14 +74,7 @@ public final class Planner {
         for (int p = 0; p < now.size(); p++) {
             PlannedPartition partition = now.get(p);
             index.put(List.of(partition.topicId(), (long) partition.partition()), p);
-            now.set(
-                    p,
-                    new PlannedPartition(
-                            partition.topicId(),
-                            partition.partition(),
-                            partition.nodes(),
-                            partition.replicas(),
-                            false));
+            now.set(p, partition.settled());
         }
         List<PlannedChange> next = next(nodes, now, Integer.MAX_VALUE);
         while (!next.isEmpty()) {
@@ -117,7 +112,7 @@ public final class Planner {
             List<Integer> replaced = new ArrayList<>();
             if (movesLeft > 0 || partition.moving()) {
                 for (int node : leaving) {
-                    Integer taker = taker(after, partition.nodes());
+                    Integer taker = taker(after, partition);
                     if (taker != null) {
                         after.add(taker);
                         replaced.add(node);
@@ -140,11 +135,32 @@ public final class Planner {
         return known == null ? "node " + node + " is not known any more" : known.leaving();
     }
 
+    /** Only where all the others are well: a copy that is damaged is better than none. */
+    private void repair() {
+        for (int p = 0; p < partitions.size() && movesLeft > 0; p++) {
+            PlannedPartition partition = partitions.get(p);
+            List<Integer> well = new ArrayList<>(partition.nodes());
+            well.removeAll(partition.damaged());
+            boolean one = well.size() == partition.nodes().size() - 1;
+            if (!one || well.isEmpty() || !isUntouched(p) || !well.stream().allMatch(this::leads)) {
+                continue;
+            }
+            List<Integer> after = new ArrayList<>(well);
+            Integer taker = taker(well, partition);
+            if (taker != null) {
+                after.add(taker);
+            }
+            List<Integer> ill = new ArrayList<>(partition.nodes());
+            ill.removeAll(well);
+            change(p, after, "its replica on node " + ill.get(0) + " is damaged");
+        }
+    }
+
     private void complete() {
         for (int p = 0; p < partitions.size() && movesLeft > 0; p++) {
             PlannedPartition partition = partitions.get(p);
             Integer taker = partition.nodes().size() < partition.replicas() && isUntouched(p)
-                    ? taker(partition.nodes(), partition.nodes())
+                    ? taker(partition.nodes(), partition)
                     : null;
             if (taker != null) {
                 List<Integer> after = new ArrayList<>(partition.nodes());
@@ -168,11 +184,14 @@ public final class Planner {
     }
 
     /** The node that can best take a replica, or null: in a rack of its own if there is one, then with little load. */
-    private @Nullable Integer taker(List<Integer> beside, List<Integer> except) {
+    private @Nullable Integer taker(List<Integer> beside, PlannedPartition partition) {
         Set<String> racks = racks(beside);
         return nodes.values().stream()
-                .filter(node ->
-                        node.takes() && node.stays() && !except.contains(node.id()) && !beside.contains(node.id()))
+                .filter(node -> node.takes()
+                        && node.stays()
+                        && !partition.nodes().contains(node.id())
+                        && !partition.damaged().contains(node.id())
+                        && !beside.contains(node.id()))
                 .min(Comparator.comparing((PlannedNode node) -> racks.contains(node.rack()))
                         .thenComparing(node -> load(node.id()))
                         .thenComparing(PlannedNode::id))
@@ -191,7 +210,7 @@ public final class Planner {
             for (int i = now.size() - 1; i >= 0; i--) {
                 List<Integer> rest = new ArrayList<>(now);
                 int gone = rest.remove(i);
-                Integer taker = taker(rest, now);
+                Integer taker = taker(rest, partitions.get(p));
                 if (taker != null && takes(gone) && isBetterSpread(rest, gone, taker)) {
                     rest.add(i, taker);
                     change(p, rest, "two of its replicas share a rack");
@@ -240,7 +259,8 @@ public final class Planner {
         Integer best = null;
         for (int p : partitionsOf.getOrDefault(giver, List.of())) {
             List<Integer> now = partitions.get(p).nodes();
-            if (!isUntouched(p) || now.contains(taker) || !keepsRacks(now, giver, taker)) {
+            boolean cannot = now.contains(taker) || partitions.get(p).damaged().contains(taker);
+            if (!isUntouched(p) || cannot || !keepsRacks(now, giver, taker)) {
                 continue;
             }
             best = best == null ? p : best;
@@ -319,6 +339,11 @@ public final class Planner {
     private boolean takes(int node) {
         PlannedNode known = nodes.get(node);
         return known != null && known.takes() && known.stays();
+    }
+
+    private boolean leads(int node) {
+        PlannedNode known = nodes.get(node);
+        return known != null && known.leads();
     }
 
     private int load(int node) {

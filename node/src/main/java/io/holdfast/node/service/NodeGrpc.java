@@ -58,6 +58,7 @@ import org.slf4j.LoggerFactory;
 public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
     private static final Logger LOG = LoggerFactory.getLogger(NodeGrpc.class);
     private static final long RECEIVER_PATIENCE_SECONDS = 30;
+    private static final int DAMAGED_MAX = 1_000;
 
     private final NodeRow self;
     private final Executor blocking;
@@ -91,6 +92,9 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
         ClusterState known = state;
         if (known != null) {
             response.setMetadataVersion(known.image().version());
+            known.damaged().keySet().stream()
+                    .limit(DAMAGED_MAX)
+                    .forEach(group -> response.addDamagedGroupIds(ByteString.copyFrom(group.bytes())));
             response.setRemoved(known.image().clusterNodes().isRemoved(request.getNode()));
         }
         if (cluster != null && replica != null) {
@@ -111,8 +115,10 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
         Replies.send(to, blocking, () -> {
             MetadataReplica replica = ready();
             if (!replica.group().isLeader()) {
+                int leader = replica.group().leaderNode();
                 return CompletableFuture.completedFuture(RegisterResponse.newBuilder()
-                        .setMetadataLeaderNode(replica.group().leaderNode())
+                        .setMetadataLeaderNode(leader)
+                        .setMetadataLeaderAddress(replica.image().apiAddress(leader))
                         .build());
             }
             NodeRow node = request.getNode();

@@ -13,6 +13,7 @@ import io.holdfast.v1.TopicPartition;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.IntPredicate;
 
 /** What would move if something else were wanted of a node. */
@@ -22,7 +23,7 @@ final class NodePlans {
     /** All moves until the cluster is at ease again, and what could not leave the node though it should. */
     static SetNodeStateResponse plan(MetadataImage now, int node, NodeState wanted, IntPredicate isDown) {
         MetadataImage image = now.withNodeState(node, wanted);
-        List<PlannedPartition> partitions = ClusterPlans.partitions(image);
+        List<PlannedPartition> partitions = ClusterPlans.partitions(image, group -> Set.of());
         Map<TopicPartition, List<Integer>> after = new LinkedHashMap<>();
         for (PlannedPartition partition : partitions) {
             after.put(name(image, partition.topicId(), partition.partition()), partition.nodes());

@@ -168,7 +168,7 @@ class ControllerSimulationTest {
             List<PlannedChange> changes = Planner.next(
                     ClusterPlans.nodes(
                             image, id -> !machine(id).up, id -> machine(id).givenUp ? "it does not answer" : ""),
-                    ClusterPlans.partitions(image),
+                    ClusterPlans.partitions(image, group -> Set.of()),
                     8);
             ChangeReplicasCommand.Builder command = ChangeReplicasCommand.newBuilder();
             changes.forEach(change -> command.addChanges(ReplicaChange.newBuilder()

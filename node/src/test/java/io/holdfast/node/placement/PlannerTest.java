@@ -60,7 +60,7 @@ class PlannerTest {
     void aMoveToANodeThatIsGivenUpMeanwhileIsTurned() {
         List<PlannedNode> nodes = nodes(5);
         nodes.set(3, new PlannedNode(4, "", false, false, "node 4 has not answered"));
-        List<PlannedPartition> moving = List.of(new PlannedPartition(1, 0, List.of(1, 2, 4), 3, true));
+        List<PlannedPartition> moving = List.of(new PlannedPartition(1, 0, List.of(1, 2, 4), 3, true, Set.of()));
         assertThat(Planner.next(nodes, moving, 0)).extracting(PlannedChange::to).containsExactly(List.of(1, 2, 3));
     }
 
@@ -78,13 +78,13 @@ class PlannerTest {
     @Test
     void replicasThatShareARackAreSpreadWhenThereIsAnother() {
         List<PlannedNode> nodes = List.of(node(1, "a"), node(2, "a"), node(3, "b"), node(4, "c"));
-        List<PlannedPartition> partitions = List.of(new PlannedPartition(1, 0, List.of(1, 2, 3), 3, false));
+        List<PlannedPartition> partitions = List.of(new PlannedPartition(1, 0, List.of(1, 2, 3), 3, false, Set.of()));
         assertThat(Planner.all(nodes, partitions)).extracting(PlannedChange::to).containsExactly(List.of(1, 4, 3));
     }
 
     @Test
     void missingReplicasAreMadeOneAtATime() {
-        List<PlannedPartition> partitions = List.of(new PlannedPartition(1, 0, List.of(2), 3, false));
+        List<PlannedPartition> partitions = List.of(new PlannedPartition(1, 0, List.of(2), 3, false, Set.of()));
         assertThat(Planner.next(nodes(3), partitions, 10))
                 .extracting(PlannedChange::to)
                 .containsExactly(List.of(2, 1));
@@ -94,8 +94,37 @@ class PlannerTest {
     }
 
     @Test
+    void aDamagedReplicaIsGivenUpAndMadeAnewWhenItIsGone() {
+        PlannedPartition ill = new PlannedPartition(1, 0, List.of(1, 2, 3), 3, false, Set.of(1));
+        assertThat(Planner.next(nodes(3), List.of(ill), 10))
+                .extracting(PlannedChange::to)
+                .as("nobody else can take it")
+                .containsExactly(List.of(2, 3));
+        assertThat(Planner.next(nodes(3), List.of(ill.on(List.of(2, 3))), 10))
+                .as("what was damaged is still there")
+                .isEmpty();
+        assertThat(Planner.next(nodes(3), List.of(ill.on(List.of(2, 3)).settled()), 10))
+                .extracting(PlannedChange::to)
+                .containsExactly(List.of(2, 3, 1));
+        assertThat(Planner.next(nodes(4), List.of(ill), 10))
+                .extracting(PlannedChange::to)
+                .containsExactly(List.of(2, 3, 4));
+    }
+
+    @Test
+    void aDamagedReplicaStaysWhereAnotherIsNotWell() {
+        PlannedPartition two = new PlannedPartition(1, 0, List.of(1, 2, 3), 3, false, Set.of(1, 2));
+        PlannedPartition only = new PlannedPartition(1, 1, List.of(1), 1, false, Set.of(1));
+        assertThat(Planner.next(nodes(3), List.of(two, only), 10)).noneMatch(PlannedChange::moves);
+        List<PlannedNode> nodes = nodes(4);
+        nodes.set(1, new PlannedNode(2, "", false, false, ""));
+        PlannedPartition ill = new PlannedPartition(1, 0, List.of(1, 2, 3), 3, false, Set.of(1));
+        assertThat(Planner.next(nodes, List.of(ill), 10)).noneMatch(PlannedChange::moves);
+    }
+
+    @Test
     void replicasTooManyGo() {
-        List<PlannedPartition> partitions = List.of(new PlannedPartition(1, 0, List.of(2, 1, 3), 1, false));
+        List<PlannedPartition> partitions = List.of(new PlannedPartition(1, 0, List.of(2, 1, 3), 1, false, Set.of()));
         assertThat(Planner.all(nodes(3), partitions))
                 .extracting(PlannedChange::to)
                 .containsExactly(List.of(2));
@@ -194,8 +223,8 @@ class PlannerTest {
                 .toList();
         List<PlannedPartition> partitions = new ArrayList<>();
         for (PartitionAssignment assignment : Placement.place(rows, List.of(), count, replicas)) {
-            partitions.add(
-                    new PlannedPartition(1, partitions.size(), assignment.getReplicaNodesList(), replicas, false));
+            partitions.add(new PlannedPartition(
+                    1, partitions.size(), assignment.getReplicaNodesList(), replicas, false, Set.of()));
         }
         return partitions;
     }
