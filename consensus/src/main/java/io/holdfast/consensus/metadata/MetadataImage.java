@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 public record MetadataImage(
         long version,
         ClusterNodes clusterNodes,
-        NavigableMap<String, TopicRow> topics,
+        Topics allTopics,
         NavigableMap<String, NamedProducerRow> namedProducers,
         QueueGroups groups,
         ClusterEvents events,
@@ -35,7 +35,7 @@ public record MetadataImage(
     public static final MetadataImage EMPTY = new MetadataImage(
             0,
             ClusterNodes.EMPTY,
-            Collections.emptyNavigableMap(),
+            Topics.EMPTY,
             Collections.emptyNavigableMap(),
             QueueGroups.EMPTY,
             ClusterEvents.EMPTY,
@@ -47,18 +47,18 @@ public record MetadataImage(
         return clusterNodes.rows();
     }
 
+    /** The topics by name. */
+    public NavigableMap<String, TopicRow> topics() {
+        return allTopics.byName();
+    }
+
     public @Nullable TopicRow topic(String name) {
-        return topics.get(name);
+        return topics().get(name);
     }
 
     /** The topic with this id, if it still exists. */
     public @Nullable TopicRow topic(long topicId) {
-        for (TopicRow topic : topics.values()) {
-            if (topic.getTopicId() == topicId) {
-                return topic;
-            }
-        }
-        return null;
+        return allTopics.byId().get(topicId);
     }
 
     public String apiAddress(int nodeId) {
@@ -90,7 +90,7 @@ public record MetadataImage(
 
     /** Whether any partition has a replica on a node, or may have. */
     public boolean isUsed(int nodeId) {
-        return topics.values().stream()
+        return topics().values().stream()
                 .flatMap(topic -> topic.getAssignmentsList().stream())
                 .anyMatch(assignment -> assignment.getReplicaNodesList().contains(nodeId)
                         || assignment.getLeavingNodesList().contains(nodeId));
@@ -155,7 +155,7 @@ public record MetadataImage(
                 .addAllNodes(nodes().values())
                 .addAllNodeStates(clusterNodes.states().values())
                 .addAllRemovedNodes(clusterNodes.removed())
-                .addAllTopics(topics.values())
+                .addAllTopics(topics().values())
                 .addAllNamedProducers(namedProducers.values())
                 .addAllGroups(groups.all())
                 .setNextGroupId(groups.nextId())
@@ -166,14 +166,12 @@ public record MetadataImage(
     }
 
     static MetadataImage of(MetadataImageRow row) {
-        NavigableMap<String, TopicRow> topics = new TreeMap<>();
-        row.getTopicsList().forEach(topic -> topics.put(topic.getName(), topic));
         NavigableMap<String, NamedProducerRow> producers = new TreeMap<>();
         row.getNamedProducersList().forEach(producer -> producers.put(producer.getName(), producer));
         return new MetadataImage(
                 row.getAppliedIndex(),
                 ClusterNodes.of(row.getNodesList(), row.getNodeStatesList(), row.getRemovedNodesList()),
-                topics,
+                Topics.EMPTY.with(row.getTopicsList()),
                 producers,
                 QueueGroups.of(row.getGroupsList(), row.getNextGroupId()),
                 new ClusterEvents(List.copyOf(row.getEventsList())),
@@ -182,12 +180,13 @@ public record MetadataImage(
     }
 
     MetadataImage with(long index, ClusterNodes changed) {
-        return new MetadataImage(index, changed, topics, namedProducers, groups, events, nextProducerId, nextTopicId);
+        return new MetadataImage(
+                index, changed, allTopics, namedProducers, groups, events, nextProducerId, nextTopicId);
     }
 
     MetadataImage with(ClusterEvents more) {
         return new MetadataImage(
-                version, clusterNodes, topics, namedProducers, groups, more, nextProducerId, nextTopicId);
+                version, clusterNodes, allTopics, namedProducers, groups, more, nextProducerId, nextTopicId);
     }
 
     /** A new topic, or one that replaces its own older row. */
@@ -196,22 +195,21 @@ public record MetadataImage(
     }
 
     MetadataImage withTopics(long index, Collection<TopicRow.Builder> rows) {
-        NavigableMap<String, TopicRow> changed = new TreeMap<>(topics);
+        List<TopicRow> changed = new ArrayList<>();
         long nextId = nextTopicId;
         for (TopicRow.Builder topic : rows) {
-            changed.put(topic.getName(), topic.build());
+            changed.add(topic.build());
             nextId = Math.max(nextId, topic.getTopicId() + 1);
         }
-        return new MetadataImage(index, clusterNodes, changed, namedProducers, groups, events, nextProducerId, nextId);
+        return new MetadataImage(
+                index, clusterNodes, allTopics.with(changed), namedProducers, groups, events, nextProducerId, nextId);
     }
 
     MetadataImage withoutTopic(long index, String name) {
-        NavigableMap<String, TopicRow> changed = new TreeMap<>(topics);
-        changed.remove(name);
         return new MetadataImage(
                 index,
                 clusterNodes,
-                changed,
+                allTopics.without(name),
                 namedProducers,
                 groups.withoutTopic(name),
                 events,
@@ -220,17 +218,17 @@ public record MetadataImage(
     }
 
     MetadataImage withNextProducerId(long index, long next) {
-        return new MetadataImage(index, clusterNodes, topics, namedProducers, groups, events, next, nextTopicId);
+        return new MetadataImage(index, clusterNodes, allTopics, namedProducers, groups, events, next, nextTopicId);
     }
 
     MetadataImage withNamedProducer(long index, NamedProducerRow producer) {
         NavigableMap<String, NamedProducerRow> changed = new TreeMap<>(namedProducers);
         changed.put(producer.getName(), producer);
-        return new MetadataImage(index, clusterNodes, topics, changed, groups, events, nextProducerId, nextTopicId);
+        return new MetadataImage(index, clusterNodes, allTopics, changed, groups, events, nextProducerId, nextTopicId);
     }
 
     MetadataImage withGroups(long index, QueueGroups changed) {
         return new MetadataImage(
-                index, clusterNodes, topics, namedProducers, changed, events, nextProducerId, nextTopicId);
+                index, clusterNodes, allTopics, namedProducers, changed, events, nextProducerId, nextTopicId);
     }
 }

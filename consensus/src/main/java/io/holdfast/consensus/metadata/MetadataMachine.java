@@ -126,6 +126,11 @@ final class MetadataMachine extends GroupMachine {
     }
 
     @Override
+    protected long indexOf(Object fetched) {
+        return ((MetadataImageRow) fetched).getAppliedIndex();
+    }
+
+    @Override
     protected TermIndex adopt(Object fetched) throws IOException {
         MetadataImageRow row = (MetadataImageRow) fetched;
         tables.write(new Update().put(Table.CHECKPOINTS, GroupId.METADATA.bytes(), row.toByteArray()));

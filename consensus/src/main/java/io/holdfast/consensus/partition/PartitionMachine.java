@@ -408,6 +408,11 @@ final class PartitionMachine extends GroupMachine {
         return incoming;
     }
 
+    @Override
+    protected long indexOf(Object fetched) {
+        return ((CheckpointTransfers.Incoming) fetched).rows().checkpoint().getAppliedIndex();
+    }
+
     /**
      * Entries that the copied checkpoint does not hold may be in this replica's Raft log already: their frames move to
      * the new folder before the checkpoint that names it is stored, so that whatever is in force has all it needs.

@@ -85,6 +85,9 @@ public abstract class GroupMachine extends BaseStateMachine {
      */
     protected abstract Object fetch(int leaderNode, long minIndex) throws IOException;
 
+    /** Up to where a fetched checkpoint goes. */
+    protected abstract long indexOf(Object fetched);
+
     /** Replaces the state, on disk and in memory, by the copy. Under the state lock. */
     protected abstract TermIndex adopt(Object fetched) throws IOException;
 
@@ -238,8 +241,17 @@ public abstract class GroupMachine extends BaseStateMachine {
         return CompletableFuture.supplyAsync(
                 () -> {
                     try {
-                        Object fetched = fetch(Peer.nodeIdOf(leader), firstInLog.getIndex() - 1);
+                        long minIndex = firstInLog.getIndex() - 1;
                         synchronized (stateLock) {
+                            if (getLastAppliedTermIndex().getIndex() >= Math.max(0, minIndex)) {
+                                return keepOwn();
+                            }
+                        }
+                        Object fetched = fetch(Peer.nodeIdOf(leader), minIndex);
+                        synchronized (stateLock) {
+                            if (getLastAppliedTermIndex().getIndex() >= indexOf(fetched)) {
+                                return keepOwn();
+                            }
                             TermIndex adopted = adopt(fetched);
                             setLastAppliedTermIndex(adopted);
                             checkpointed = adopted;
@@ -257,6 +269,21 @@ public abstract class GroupMachine extends BaseStateMachine {
                     }
                 },
                 installer);
+    }
+
+    /**
+     * Instead of a copy that holds no more than this replica has. Ratis has every member copy that is added anew, also one
+     * that was one a moment ago; to go back would be to forget what is applied. Under the state lock.
+     */
+    private TermIndex keepOwn() throws IOException {
+        if (damage != null) {
+            throw new IOException(groupId + " has withdrawn: " + damage);
+        }
+        TermIndex own = getLastAppliedTermIndex();
+        LOG.info("{} has applied up to {}, and needs no copy", groupId, own);
+        checkpoint(own);
+        installed = true;
+        return own;
     }
 
     @Override

@@ -136,7 +136,8 @@ public final class RaftGroupHandle {
         if (open == null) {
             return rest.end;
         }
-        TermIndex last = open.getRaftLog().getLastEntryTermIndex();
+        // Ratis may have closed it, with a replica that is no member any more.
+        TermIndex last = open.getRaftLog().isOpened() ? open.getRaftLog().getLastEntryTermIndex() : null;
         TermIndex applied = open.getStateMachine().getLastAppliedTermIndex();
         TermIndex end = last == null || last.compareTo(applied) < 0 ? applied : last;
         return new LogEnd(Math.max(0, end.getTerm()), Math.max(0, end.getIndex()));

@@ -229,7 +229,7 @@ public final class LocalReplicas {
                 LOG.info(
                         "{} is opened again: its group had done without it",
                         replica.group().group());
-            } catch (IOException e) {
+            } catch (IOException | RuntimeException e) {
                 LOG.warn("{} cannot be closed: {}", replica.group().group(), e.getMessage());
                 return;
             }

@@ -137,12 +137,13 @@ public final class Planner {
 
     /** Only where all the others are well: a copy that is damaged is better than none. */
     private void repair() {
-        for (int p = 0; p < partitions.size() && movesLeft > 0; p++) {
+        for (int p = 0; p < partitions.size(); p++) {
             PlannedPartition partition = partitions.get(p);
             List<Integer> well = new ArrayList<>(partition.nodes());
             well.removeAll(partition.damaged());
             boolean one = well.size() == partition.nodes().size() - 1;
-            if (!one || well.isEmpty() || !isUntouched(p) || !well.stream().allMatch(this::leads)) {
+            boolean may = !changes.containsKey(p) && (movesLeft > 0 || partition.moving());
+            if (!one || !may || well.isEmpty() || !well.stream().allMatch(this::leads)) {
                 continue;
             }
             List<Integer> after = new ArrayList<>(well);

@@ -42,6 +42,6 @@ class TopicPlanTest {
         MetadataImage none = MetadataImage.EMPTY;
         ClusterNodes cluster = new ClusterNodes(rows, new TreeMap<>(), List.of());
         return new MetadataImage(
-                nodes, cluster, none.topics(), none.namedProducers(), none.groups(), none.events(), 1, 1);
+                nodes, cluster, none.allTopics(), none.namedProducers(), none.groups(), none.events(), 1, 1);
     }
 }

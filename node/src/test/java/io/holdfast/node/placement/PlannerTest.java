@@ -106,6 +106,11 @@ class PlannerTest {
         assertThat(Planner.next(nodes(3), List.of(ill.on(List.of(2, 3)).settled()), 10))
                 .extracting(PlannedChange::to)
                 .containsExactly(List.of(2, 3, 1));
+        PlannedPartition onTheWay = new PlannedPartition(1, 0, List.of(1, 2, 3), 3, true, Set.of(1));
+        assertThat(Planner.next(nodes(3), List.of(onTheWay), 0))
+                .extracting(PlannedChange::to)
+                .as("also where it was on its way")
+                .containsExactly(List.of(2, 3));
         assertThat(Planner.next(nodes(4), List.of(ill), 10))
                 .extracting(PlannedChange::to)
                 .containsExactly(List.of(2, 3, 4));

@@ -1,0 +1,129 @@
+package io.holdfast.consensus.raft;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.ratis.proto.RaftProtos.FollowerInfoProto;
+import org.apache.ratis.proto.RaftProtos.LogEntryProto;
+import org.apache.ratis.proto.RaftProtos.RaftPeerProto;
+import org.apache.ratis.proto.RaftProtos.RoleInfoProto;
+import org.apache.ratis.proto.RaftProtos.ServerRpcProto;
+import org.apache.ratis.protocol.Message;
+import org.apache.ratis.server.protocol.TermIndex;
+import org.junit.jupiter.api.Test;
+
+/** What a replica does when the leader has it copy a checkpoint. */
+class GroupMachineTest {
+    private static final RoleInfoProto FOLLOWER_OF_NODE_2 = RoleInfoProto.newBuilder()
+            .setFollowerInfo(FollowerInfoProto.newBuilder()
+                    .setLeaderInfo(ServerRpcProto.newBuilder()
+                            .setId(RaftPeerProto.newBuilder()
+                                    .setId(new Peer(2, "i", "h:1").raftId().toByteString()))))
+            .build();
+
+    @Test
+    void aReplicaThatHasNothingCopies() {
+        Machine machine = new Machine(500);
+        assertThat(ask(machine, 0)).isEqualTo(TermIndex.valueOf(3, 500));
+        assertThat(machine.steps).containsExactly("fetch from 2 at least -1", "adopt 500");
+        assertThat(machine.getLastAppliedTermIndex().getIndex()).isEqualTo(500);
+    }
+
+    @Test
+    void aReplicaThatIsBehindCopies() {
+        Machine machine = new Machine(500);
+        machine.hasApplied(100);
+        assertThat(ask(machine, 200)).isEqualTo(TermIndex.valueOf(3, 500));
+        assertThat(machine.steps).containsExactly("fetch from 2 at least 199", "adopt 500");
+    }
+
+    /** One that was a member until a moment ago is added anew: it may have more than the leader's last checkpoint. */
+    @Test
+    void aReplicaNeverGoesBack() {
+        Machine machine = new Machine(500);
+        machine.hasApplied(505);
+        assertThat(ask(machine, 450)).isEqualTo(TermIndex.valueOf(3, 505));
+        assertThat(machine.steps).containsExactly("store 505");
+        assertThat(machine.getLastAppliedTermIndex().getIndex()).isEqualTo(505);
+    }
+
+    @Test
+    void aReplicaThatGoesOnWhileItCopiesDoesNotGoBackEither() {
+        Machine machine = new Machine(500);
+        machine.hasApplied(100);
+        machine.duringFetch = () -> machine.hasApplied(505);
+        assertThat(ask(machine, 200)).isEqualTo(TermIndex.valueOf(3, 505));
+        assertThat(machine.steps).containsExactly("fetch from 2 at least 199", "store 505");
+    }
+
+    private static TermIndex ask(Machine machine, long firstInLog) {
+        return machine.notifyInstallSnapshotFromLeader(FOLLOWER_OF_NODE_2, TermIndex.valueOf(4, firstInLog))
+                .join();
+    }
+
+    private static final class Machine extends GroupMachine {
+        final List<String> steps = new ArrayList<>();
+        final long leadersCheckpoint;
+        Runnable duringFetch = () -> {};
+
+        Machine(long leadersCheckpoint) {
+            super(GroupId.METADATA, new Silent(), Runnable::run);
+            this.leadersCheckpoint = leadersCheckpoint;
+        }
+
+        void hasApplied(long index) {
+            setLastAppliedTermIndex(TermIndex.valueOf(3, index));
+        }
+
+        @Override
+        protected TermIndex load() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        protected Message apply(FrameOfEntry frame, LogEntryProto entry) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        protected void store(TermIndex appliedUpTo) {
+            steps.add("store " + appliedUpTo.getIndex());
+        }
+
+        @Override
+        protected Object fetch(int leaderNode, long minIndex) {
+            steps.add("fetch from " + leaderNode + " at least " + minIndex);
+            duringFetch.run();
+            return leadersCheckpoint;
+        }
+
+        @Override
+        protected long indexOf(Object fetched) {
+            return (Long) fetched;
+        }
+
+        @Override
+        protected TermIndex adopt(Object fetched) {
+            steps.add("adopt " + fetched);
+            return TermIndex.valueOf(3, (Long) fetched);
+        }
+
+        @Override
+        protected void release() {}
+    }
+
+    private static final class Silent implements GroupListener {
+        @Override
+        public void onLeader(GroupId group, int leaderNode) {}
+
+        @Override
+        public void onLeading(GroupId group) {}
+
+        @Override
+        public void onDamage(GroupId group, String reason) {}
+
+        @Override
+        public void onDiskFailure(GroupId group, Throwable cause) {}
+    }
+}
