@@ -7,9 +7,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Gathers settings: defaults, then the file, then the environment, then flags; later ones win. Unknown keys are refused. */
@@ -38,6 +40,11 @@ public final class ConfigSource {
             put(values, flag.substring(0, equals), flag.substring(equals + 1), "--set");
         }
         return NodeConfig.of(values);
+    }
+
+    /** Names of all settings in the environment. */
+    public static Set<String> environmentNames() {
+        return Arrays.stream(Setting.values()).map(Setting::environmentName).collect(Collectors.toSet());
     }
 
     private static void addFile(Map<Setting, String> values, Path file) {
