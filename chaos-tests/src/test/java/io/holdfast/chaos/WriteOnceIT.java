@@ -7,9 +7,11 @@ import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.Producer;
 import io.holdfast.client.ProducerRecord;
 import io.holdfast.client.ProducerSettings;
+import io.holdfast.v1.Start;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -39,10 +41,12 @@ class WriteOnceIT {
                 HoldfastClient client = cluster.connect()) {
             client.admin().createTopic("once", 1, 3);
             produce(client, batchBytes, 1 << 20); // opens files, fills caches
+            awaitEverywhere(cluster, client);
             Written before = written(cluster);
 
             produce(client, batchBytes, PAYLOAD_BYTES);
 
+            awaitEverywhere(cluster, client); // a majority is enough for the producer
             Written after = written(cluster);
             double all = (after.all - before.all) / (double) PAYLOAD_BYTES;
             double files = (all - 2) / 3;
@@ -66,6 +70,14 @@ class WriteOnceIT {
         Files.write(file, new byte[123_456]);
         assertThat(counter(ProcessHandle.current().pid(), "wchar") - before).isGreaterThanOrEqualTo(123_456);
         Files.delete(file);
+    }
+
+    private static void awaitEverywhere(TestCluster cluster, HoldfastClient client) {
+        long end = client.admin()
+                .lookupOffset("once", 0, Start.newBuilder().setLatest(true).build());
+        for (int node = 1; node <= 3; node++) {
+            cluster.awaitCaughtUp(client, node, "once", 0, end, Duration.ofSeconds(30));
+        }
     }
 
     private record Written(long disk, long all) {}

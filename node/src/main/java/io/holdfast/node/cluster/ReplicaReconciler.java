@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -98,7 +99,7 @@ public final class ReplicaReconciler implements Closeable {
                     queued.set(false);
                     guarded(this::pass);
                 });
-            } catch (java.util.concurrent.RejectedExecutionException e) {
+            } catch (RejectedExecutionException e) {
                 LOG.debug("stopping, no further pass");
             }
         }
@@ -106,6 +107,7 @@ public final class ReplicaReconciler implements Closeable {
 
     private void tick() {
         guarded(this::pass);
+        guarded(() -> controller.tick(state.image()));
         guarded(this::upkeep);
     }
 
@@ -171,7 +173,10 @@ public final class ReplicaReconciler implements Closeable {
     /** Runs what may block, once at a time per replica. */
     private void apart(PartitionReplica replica, Runnable work) {
         GroupId group = replica.group().group();
-        if (busy.add(group)) {
+        if (!busy.add(group)) {
+            return;
+        }
+        try {
             openers.execute(() -> {
                 try {
                     work.run();
@@ -179,6 +184,9 @@ public final class ReplicaReconciler implements Closeable {
                     busy.remove(group);
                 }
             });
+        } catch (RejectedExecutionException e) {
+            busy.remove(group);
+            LOG.debug("stopping");
         }
     }
 
@@ -204,7 +212,6 @@ public final class ReplicaReconciler implements Closeable {
 
     private void upkeep() {
         MetadataImage image = state.image();
-        controller.tick(image);
         // Of thousands at rest little can change on its own.
         boolean everyone = image.version() != upkeptVersion || upkeeps++ % RESTING_TICKS == 0;
         upkeptVersion = image.version();

@@ -485,22 +485,26 @@ public final class RestingGroups implements PartitionReplica.Waker {
         if (!wanted.members().isEmpty()
                 && replica.damage() == null
                 && !wanted.isReached(members)
-                && isMineToWake(replica.group().group(), members)
+                && isMineToWake(wanted, members)
                 && waking.size() < WAKES_FOR_MEMBERS_MAX) {
             wake(replica);
         }
     }
 
-    /** One node sees to it: of the members that are up the first in the order of placement, or the first of all. */
-    private boolean isMineToWake(GroupId group, List<Peer> members) {
-        List<Integer> order = new ArrayList<>(state.placement(group));
-        members.forEach(member -> order.add(member.nodeId()));
-        for (int node : order) {
-            if (!state.isDown(node) && members.stream().anyMatch(member -> member.nodeId() == node)) {
-                return node == state.nodeId();
-            }
-        }
-        return false;
+    /**
+     * One node sees to it: of those that are members, and shall be, the first that is up, in the order of placement; or
+     * the first of all. Under another incarnation a node is no member.
+     */
+    private boolean isMineToWake(Wanted wanted, List<Peer> members) {
+        Set<String> names = Peer.names(members);
+        List<Peer> order = new ArrayList<>(wanted.members());
+        order.removeIf(peer -> !names.contains(peer.name()));
+        order.addAll(members);
+        return order.stream()
+                .filter(peer -> !state.isDown(peer.nodeId()))
+                .findFirst()
+                .filter(peer -> peer.nodeId() == state.nodeId())
+                .isPresent();
     }
 
     private void wakeOthersLater(GroupId group, Set<Integer> nodes, long now) {
