@@ -243,14 +243,14 @@ public abstract class GroupMachine extends BaseStateMachine {
                     try {
                         long minIndex = firstInLog.getIndex() - 1;
                         synchronized (stateLock) {
-                            if (getLastAppliedTermIndex().getIndex() >= Math.max(0, minIndex)) {
-                                return keepOwn();
+                            if (needsNoCopy(Math.max(0, minIndex))) {
+                                return null;
                             }
                         }
                         Object fetched = fetch(Peer.nodeIdOf(leader), minIndex);
                         synchronized (stateLock) {
-                            if (getLastAppliedTermIndex().getIndex() >= indexOf(fetched)) {
-                                return keepOwn();
+                            if (needsNoCopy(indexOf(fetched))) {
+                                return null;
                             }
                             TermIndex adopted = adopt(fetched);
                             setLastAppliedTermIndex(adopted);
@@ -272,18 +272,16 @@ public abstract class GroupMachine extends BaseStateMachine {
     }
 
     /**
-     * Instead of a copy that holds no more than this replica has. Ratis has every member copy that is added anew, also one
-     * that was one a moment ago; to go back would be to forget what is applied. Under the state lock.
+     * Ratis has every member copy that is added anew, also one that was one a moment ago. One that has applied as much
+     * keeps what it has: to go back would be to forget, and Ratis' log cannot go back behind its end. To Ratis it says
+     * that there was nothing to be had, and the leader goes on with entries. Under the state lock.
      */
-    private TermIndex keepOwn() throws IOException {
-        if (damage != null) {
-            throw new IOException(groupId + " has withdrawn: " + damage);
+    private boolean needsNoCopy(long index) {
+        boolean enough = getLastAppliedTermIndex().getIndex() >= index;
+        if (enough) {
+            LOG.info("{} has applied up to {}, and needs no copy of {}", groupId, getLastAppliedTermIndex(), index);
         }
-        TermIndex own = getLastAppliedTermIndex();
-        LOG.info("{} has applied up to {}, and needs no copy", groupId, own);
-        checkpoint(own);
-        installed = true;
-        return own;
+        return enough;
     }
 
     @Override

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Who votes on the metadata: one node of one or two, three of three or four, five of five or more. A pure function.
  * Voters stay voters as long as they can; one that is removed, drained or given up is replaced when somebody can take
- * its place.
+ * its place. A founder that has not registered yet is one too: it is only late.
  */
 final class MetadataVoters {
     private static final int VOTERS_MAX = 5;
@@ -32,7 +32,7 @@ final class MetadataVoters {
     static List<Peer> desired(List<Peer> now, MetadataImage image, IntPredicate isDown, IntPredicate isGivenUp) {
         Set<Integer> voters = new TreeSet<>();
         now.forEach(peer -> voters.add(peer.nodeId()));
-        voters.removeIf(id -> !image.nodes().containsKey(id) || state(image, id) == NodeState.NODE_STATE_REMOVING);
+        voters.removeIf(id -> state(image, id) == NodeState.NODE_STATE_REMOVING);
         long able = image.nodes().keySet().stream()
                 .filter(id -> isAble(image, id) && !isGivenUp.test(id))
                 .count();
@@ -57,6 +57,8 @@ final class MetadataVoters {
             NodeRow row = image.nodes().get(id);
             if (row != null) {
                 desired.add(MetadataImage.peer(row));
+            } else {
+                now.stream().filter(peer -> peer.nodeId() == id).forEach(desired::add);
             }
         }
         return desired.isEmpty() ? now : desired;
