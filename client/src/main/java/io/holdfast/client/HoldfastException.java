@@ -61,7 +61,7 @@ public final class HoldfastException extends RuntimeException {
     }
 
     /** Reads the details that our nodes send; without them the connection broke, and the outcome is unknown. */
-    static HoldfastException of(Throwable failure) {
+    public static HoldfastException of(Throwable failure) {
         if (failure instanceof HoldfastException already) {
             return already;
         }

@@ -9,6 +9,7 @@ import io.holdfast.v1.PollRequest;
 import io.holdfast.v1.QueueServiceGrpc;
 import io.holdfast.v1.SettleRequest;
 import io.holdfast.v1.Settlement;
+import io.holdfast.v1.WriteOutcome;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -71,7 +72,8 @@ public final class QueueLeases {
      * Says what became of a record.
      *
      * @param delay of a retry, or length of an extension; null for the group's
-     * @return null if it was accepted, else why not
+     * @return null if it was accepted, else why it certainly was not
+     * @throws HoldfastException if nobody knows
      */
     public @Nullable String settle(
             int partition, long offset, long leaseId, Outcome outcome, @Nullable Duration delay, String reason) {
@@ -85,7 +87,13 @@ public final class QueueLeases {
                         channel -> Admin.timed(QueueServiceGrpc.newBlockingStub(channel))
                                 .settle(request))
                 .getResults(0);
-        return result.getReason() == ErrorReason.ERROR_REASON_UNSPECIFIED ? null : result.getMessage();
+        if (result.getReason() == ErrorReason.ERROR_REASON_UNSPECIFIED) {
+            return null;
+        }
+        if (result.getOutcome() != WriteOutcome.WRITE_OUTCOME_NOT_APPLIED) {
+            throw HoldfastException.of(result);
+        }
+        return result.getMessage();
     }
 
     /** @param delay of a retry, or length of an extension; null for the group's */
