@@ -164,14 +164,18 @@ final class LocalQueues {
             CompletableFuture<Void> wait =
                     onLeader(group, partition, queues -> queues.whenReady(group.getGroupId(), request.getMember()));
             waits.add(wait);
-            wait.whenComplete((ok, failure) -> result.complete(
-                    failure == null
-                            ? AwaitResponse.newBuilder().setReady(true).build()
-                            : AwaitResponse.newBuilder()
-                                    .addFailures(PartitionFailure.newBuilder()
-                                            .setPartition(partition)
-                                            .setError(Errors.item(failure)))
-                                    .build()));
+            wait.whenComplete((ok, failure) -> {
+                if (!result.isDone()) { // else it is one that was told to stop waiting
+                    result.complete(
+                            failure == null
+                                    ? AwaitResponse.newBuilder().setReady(true).build()
+                                    : AwaitResponse.newBuilder()
+                                            .addFailures(PartitionFailure.newBuilder()
+                                                    .setPartition(partition)
+                                                    .setError(Errors.item(failure)))
+                                            .build());
+                }
+            });
         }
         result.whenComplete((ok, failure) -> {
             timeout.cancel(false);

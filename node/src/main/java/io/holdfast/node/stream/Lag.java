@@ -25,12 +25,14 @@ final class Lag {
         this.forwarder = forwarder;
     }
 
-    CompletableFuture<MeasureLagResponse> measure(TopicPartition partition, Start position) {
+    /** @param fresh whether the answer must know of all that was acknowledged before; else it may lag a little behind */
+    CompletableFuture<MeasureLagResponse> measure(TopicPartition partition, Start position, boolean fresh) {
         GroupId group = state.group(partition.getTopic(), partition.getPartition());
         MeasureLagRequest request = MeasureLagRequest.newBuilder()
                 .setTopicId(group.topicId())
                 .setPartition(group.partition())
                 .setPosition(position)
+                .setFresh(fresh)
                 .build();
         return forwarder.run(
                 group,
@@ -42,7 +44,7 @@ final class Lag {
     CompletableFuture<StreamPartition> complete(StreamPartition partition, Start start) {
         CompletableFuture<MeasureLagResponse> measured;
         try {
-            measured = measure(partition.getPartition(), start);
+            measured = measure(partition.getPartition(), start, false);
         } catch (RuntimeException e) { // deleted meanwhile
             measured = CompletableFuture.failedFuture(e);
         }

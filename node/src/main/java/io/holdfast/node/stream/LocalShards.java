@@ -4,6 +4,7 @@ import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.stream.StreamCoordinator;
+import io.holdfast.consensus.stream.StreamViews;
 import io.holdfast.internal.v1.DescribeInShardResponse;
 import io.holdfast.internal.v1.ListShardRequest;
 import io.holdfast.internal.v1.ListShardResponse;
@@ -39,6 +40,14 @@ final class LocalShards {
         });
     }
 
+    /** Asks after a round trip to the majority: who was leader once may not know what its successor has accepted. */
+    private <T> CompletableFuture<T> fresh(GroupId shard, Function<StreamViews, T> question) {
+        return replica(shard)
+                .barrier()
+                .thenCompose(ok -> onLeader(
+                        shard, coordinator -> CompletableFuture.completedFuture(question.apply(coordinator.views()))));
+    }
+
     private PartitionReplica replica(GroupId group) {
         PartitionReplica replica = state.replica(group);
         if (replica == null) {
@@ -49,18 +58,15 @@ final class LocalShards {
 
     CompletableFuture<ListShardResponse> list(ListShardRequest request) {
         GroupId shard = GroupId.ofPartition(request.getTopicId(), request.getShard());
-        return onLeader(
+        return fresh(
                 shard,
-                coordinator -> CompletableFuture.completedFuture(ListShardResponse.newBuilder()
-                        .addAllGroups(coordinator.views().list())
-                        .build()));
+                views -> ListShardResponse.newBuilder()
+                        .addAllGroups(views.list())
+                        .build());
     }
 
     CompletableFuture<DescribeInShardResponse> describe(GroupId shard, String name) {
-        return onLeader(
-                shard,
-                coordinator ->
-                        CompletableFuture.completedFuture(coordinator.views().describe(name)));
+        return fresh(shard, views -> views.describe(name));
     }
 
     CompletableFuture<SeekInShardResponse> seek(GroupId shard, SeekInShardRequest request) {
@@ -68,9 +74,15 @@ final class LocalShards {
                 .thenApply(ok -> SeekInShardResponse.getDefaultInstance());
     }
 
-    /** Does not wake the partition: at rest, all there is to know is in its files. */
+    /** Does not wake the partition: at rest, and be it confirmed to be, all there is to know is in its files. */
     CompletableFuture<MeasureLagResponse> measure(MeasureLagRequest request) {
         PartitionReplica replica = replica(GroupId.ofPartition(request.getTopicId(), request.getPartition()));
+        return request.getFresh()
+                ? replica.barrier().thenApply(ok -> measure(replica, request))
+                : CompletableFuture.completedFuture(measure(replica, request));
+    }
+
+    private static MeasureLagResponse measure(PartitionReplica replica, MeasureLagRequest request) {
         long nowMs = System.currentTimeMillis();
         long start = replica.startOffset();
         long end = replica.highWatermark();
@@ -87,6 +99,6 @@ final class LocalShards {
         }
         long minuteAgo = replica.offsetAt(nowMs - TimeUnit.SECONDS.toMillis(RATE_SECONDS));
         measured.setProducedPerSecond(Math.max(0, end - minuteAgo) / (double) RATE_SECONDS);
-        return CompletableFuture.completedFuture(measured.build());
+        return measured.build();
     }
 }

@@ -53,7 +53,7 @@ final class Seek {
                         .setTopic(topic.getName())
                         .setPartition(p)
                         .build();
-                plan.add(lag.measure(partition, target.getTo()).thenApply(facts -> {
+                plan.add(lag.measure(partition, target.getTo(), true).thenApply(facts -> {
                     SoughtOffset.Builder one =
                             SoughtOffset.newBuilder().setPartition(partition).setTo(facts.getOffset());
                     Long before = committed.get(partition);
