@@ -92,8 +92,12 @@ public record MetadataImage(
     public boolean isUsed(int nodeId) {
         return topics().values().stream()
                 .flatMap(topic -> topic.getAssignmentsList().stream())
-                .anyMatch(assignment -> assignment.getReplicaNodesList().contains(nodeId)
-                        || assignment.getLeavingNodesList().contains(nodeId));
+                .anyMatch(assignment -> isUsed(assignment, nodeId));
+    }
+
+    private static boolean isUsed(PartitionAssignment assignment, int nodeId) {
+        return assignment.getReplicaNodesList().contains(nodeId)
+                || assignment.getLeavingNodesList().contains(nodeId);
     }
 
     /** Whether a node has a place in a partition's group, or had one that the group has not confirmed to be given up. */
@@ -102,9 +106,7 @@ public record MetadataImage(
         if (topic == null || group.partition() >= topic.getAssignmentsCount()) {
             return false;
         }
-        PartitionAssignment assignment = topic.getAssignments(group.partition());
-        return assignment.getReplicaNodesList().contains(nodeId)
-                || assignment.getLeavingNodesList().contains(nodeId);
+        return isUsed(topic.getAssignments(group.partition()), nodeId);
     }
 
     /**
