@@ -11,6 +11,7 @@ import io.holdfast.client.HoldfastException;
 import io.holdfast.node.config.ConfigException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.ServiceLoader;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -72,8 +73,11 @@ public final class Main implements Runnable {
 
     /** Runs a command line and returns the exit code. */
     public static int execute(String... args) {
-        return new CommandLine(new Main())
-                .setCaseInsensitiveEnumValuesAllowed(true)
+        CommandLine commands = new CommandLine(new Main());
+        for (CommandSource more : ServiceLoader.load(CommandSource.class)) {
+            more.commands().forEach(commands::addSubcommand);
+        }
+        return commands.setCaseInsensitiveEnumValuesAllowed(true)
                 .setExecutionExceptionHandler((failure, command, parsed) -> explain(failure, command))
                 .execute(args);
     }

@@ -49,6 +49,16 @@ public final class LocalCluster {
         return create(folder, LocalPorts.free(nodes), extraYaml);
     }
 
+    /**
+     * Lays out a cluster of nodes that have an address each.
+     *
+     * @param extraYaml lines to add to each node's configuration
+     */
+    public static LocalCluster createOnHosts(Path folder, List<String> hosts, List<String> extraYaml)
+            throws IOException {
+        return create(folder, hosts.stream().map(LocalPorts::at).toList(), extraYaml);
+    }
+
     private static LocalCluster create(Path folder, List<LocalPorts> ports, List<String> extraYaml) throws IOException {
         Path absolute = folder.toAbsolutePath();
         Files.createDirectories(absolute);
@@ -82,11 +92,10 @@ public final class LocalCluster {
     private void storePorts() throws IOException {
         Properties properties = new Properties();
         for (LocalNode node : nodes) {
-            LocalPorts three = node.ports();
-            properties.setProperty(Integer.toString(node.id()), three.api() + " " + three.raft() + " " + three.http());
+            properties.setProperty(Integer.toString(node.id()), node.ports().text());
         }
         try (var out = Files.newBufferedWriter(folder.resolve(PORTS_FILE))) {
-            properties.store(out, "api, raft and http port of each node");
+            properties.store(out, "api, raft and http port and address of each node");
         }
     }
 
@@ -98,6 +107,11 @@ public final class LocalCluster {
     /** Lays out one more node, on free ports; it joins the others when it is started. */
     public LocalNode addOnFreePorts() throws IOException {
         return join(LocalPorts.free(1).get(0));
+    }
+
+    /** Lays out one more node, on an address of its own; it joins the others when it is started. */
+    public LocalNode addOnHost(String host) throws IOException {
+        return join(LocalPorts.at(host));
     }
 
     private LocalNode join(LocalPorts ports) throws IOException {
@@ -121,12 +135,8 @@ public final class LocalCluster {
         }
         List<LocalNode> nodes = new ArrayList<>();
         for (int id = 1; id <= properties.size(); id++) {
-            String[] three = properties.getProperty(Integer.toString(id)).split(" ");
-            nodes.add(new LocalNode(
-                    id,
-                    absolute.resolve("node-" + id),
-                    new LocalPorts(
-                            Integer.parseInt(three[0]), Integer.parseInt(three[1]), Integer.parseInt(three[2]))));
+            LocalPorts ports = LocalPorts.parse(properties.getProperty(Integer.toString(id)));
+            nodes.add(new LocalNode(id, absolute.resolve("node-" + id), ports));
         }
         return new LocalCluster(absolute, nodes, List.of());
     }

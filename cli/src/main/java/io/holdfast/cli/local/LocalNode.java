@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
@@ -25,6 +26,8 @@ public final class LocalNode {
     private final Path folder;
     private final LocalPorts ports;
     private List<String> moreJvmOptions = List.of();
+    private List<String> launcher = List.of();
+    private Map<String, String> environment = Map.of();
     private String classPath = System.getProperty("java.class.path");
 
     LocalNode(int id, Path folder, LocalPorts ports) {
@@ -51,8 +54,23 @@ public final class LocalNode {
         moreJvmOptions = List.copyOf(options);
     }
 
+    /**
+     * What the next start is given besides.
+     *
+     * @param command command that runs the rest of its arguments in its place, such as nsenter; empty for none
+     * @param variables for the process's environment
+     */
+    public void setLauncher(List<String> command, Map<String, String> variables) {
+        launcher = List.copyOf(command);
+        environment = Map.copyOf(variables);
+    }
+
+    public String host() {
+        return ports.host();
+    }
+
     public String address() {
-        return "127.0.0.1:" + ports.api();
+        return ports.host() + ":" + ports.api();
     }
 
     public int raftPort() {
@@ -60,7 +78,7 @@ public final class LocalNode {
     }
 
     public String metricsUrl() {
-        return "http://127.0.0.1:" + ports.http() + "/metrics";
+        return "http://" + ports.host() + ":" + ports.http() + "/metrics";
     }
 
     public Path folder() {
@@ -81,6 +99,7 @@ public final class LocalNode {
                 "node:",
                 "  id: " + id,
                 "  data-dir: '" + dataDirectory() + "'",
+                "  host: " + ports.host(),
                 "listen:",
                 "  api-port: " + ports.api(),
                 "  raft-port: " + ports.raft(),
@@ -96,7 +115,7 @@ public final class LocalNode {
         if (isRunning()) {
             throw new IOException("node " + id + " runs already");
         }
-        List<String> command = new ArrayList<>();
+        List<String> command = new ArrayList<>(launcher);
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(JvmOptions.forNode());
         command.addAll(moreJvmOptions);
@@ -104,8 +123,9 @@ public final class LocalNode {
         command.add(classPath);
         command.add("io.holdfast.cli.Main");
         command.addAll(List.of("server", "--config", folder.resolve(CONFIG_FILE).toString()));
-        Process process = new ProcessBuilder(command)
-                .redirectErrorStream(true)
+        ProcessBuilder builder = new ProcessBuilder(command);
+        builder.environment().putAll(environment);
+        Process process = builder.redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.appendTo(logFile().toFile()))
                 .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
                 .start();
@@ -172,7 +192,7 @@ public final class LocalNode {
     public boolean isReady() {
         try {
             HttpURLConnection http =
-                    (HttpURLConnection) URI.create("http://127.0.0.1:" + ports.http() + "/health/ready")
+                    (HttpURLConnection) URI.create("http://" + ports.host() + ":" + ports.http() + "/health/ready")
                             .toURL()
                             .openConnection();
             http.setConnectTimeout(500);
