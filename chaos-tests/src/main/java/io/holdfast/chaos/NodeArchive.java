@@ -21,21 +21,21 @@ import org.jspecify.annotations.Nullable;
  * The classes of a node, loaded and verified once and shared by all nodes of the tests (the JVM's class data sharing).
  * A node is up with two thirds of the processor time that it takes without. Tests work without it as well.
  */
-final class NodeArchive {
+public final class NodeArchive {
     private static final Duration PATIENCE = Duration.ofSeconds(90);
     private static @Nullable List<String> options;
 
     private NodeArchive() {}
 
     /** The jars of the class path: with folders in it nothing can be shared. */
-    static String jars() {
+    public static String jars() {
         return Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
                 .filter(entry -> entry.endsWith(".jar"))
                 .collect(Collectors.joining(File.pathSeparator));
     }
 
     /** Options for a node's JVM; the first call of a process makes the archive, which takes some seconds. */
-    static synchronized List<String> options(List<String> jvmOptions) throws IOException {
+    public static synchronized List<String> options(List<String> jvmOptions) throws IOException {
         List<String> known = options;
         if (known == null) {
             Path archive = Files.createTempFile("holdfast-test-classes-", ".jsa");
