@@ -15,7 +15,6 @@ mkdir "$work/context"
 # One folder in the archive, whatever the version.
 mkdir "$work/holdfast"
 tar -xzf "$(ls -t deploy/target/holdfast-*.tar.gz | head -n 1)" -C "$work/holdfast" --strip-components=1
-mkdir "$work/holdfast/data" # so that a new volume belongs to the node's user
 tar -czf "$work/context/holdfast.tar.gz" -C "$work" holdfast
 
 base=${BASE:-eclipse-temurin:17-jre}

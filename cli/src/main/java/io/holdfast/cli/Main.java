@@ -11,6 +11,9 @@ import io.holdfast.client.HoldfastException;
 import io.holdfast.node.config.ConfigException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
 import java.util.ServiceLoader;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -93,9 +96,18 @@ public final class Main implements Runnable {
             return EXIT_FAILED;
         }
         if (failure instanceof IOException || failure instanceof UncheckedIOException) {
-            System.err.println(name + ": " + failure.getMessage());
+            System.err.println(
+                    name + ": " + (failure instanceof FileSystemException file ? text(file) : failure.getMessage()));
             return EXIT_FAILED;
         }
         throw failure;
+    }
+
+    /** These say which file, but hide what about it in their class. */
+    private static String text(FileSystemException failure) {
+        if (failure instanceof AccessDeniedException) {
+            return "permission denied: " + failure.getFile();
+        }
+        return failure instanceof NoSuchFileException ? "no such file: " + failure.getFile() : failure.toString();
     }
 }
