@@ -8,10 +8,12 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** SIGKILL of everything that can be killed, under load: nothing acknowledged may be lost, doubled or out of order. */
+@Tag("slow")
 class KillsIT {
     private static final String TOPIC = "kills";
     private static final int PARTITIONS = 3;

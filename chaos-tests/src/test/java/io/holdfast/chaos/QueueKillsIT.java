@@ -27,6 +27,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -34,6 +35,7 @@ import org.junit.jupiter.api.Timeout;
  * A queue group at work while its nodes are killed and paused: members accept, fail, reject, let leases run out and
  * settle late. {@link QueueHistory} judges.
  */
+@Tag("slow")
 class QueueKillsIT {
     private static final String TOPIC = "jobs";
     private static final String GROUP = "g";

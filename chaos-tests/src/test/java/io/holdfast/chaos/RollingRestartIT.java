@@ -11,10 +11,12 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Nodes that are asked to stop, or paused, one after the other under load. */
+@Tag("slow")
 class RollingRestartIT {
     private static final String TOPIC = "rolling";
     private static final Duration PATIENCE = Duration.ofSeconds(60);

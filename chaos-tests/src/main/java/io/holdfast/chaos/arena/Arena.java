@@ -24,8 +24,6 @@ public interface Arena extends AutoCloseable {
     /** Where clients reach a node. */
     String address(int node);
 
-    Path logFile(int node);
-
     Path dataDirectory(int node);
 
     boolean isRunning(int node);
@@ -67,8 +65,8 @@ public interface Arena extends AutoCloseable {
     /** Makes each flush of a node fail from now on, until it is started again. */
     void failSyncs(int node) throws IOException;
 
-    /** Leaves no byte free where a node's data are. */
-    void fillDisk(int node) throws IOException;
+    /** Leaves at most so many bytes free where a node's data are. */
+    void fillDisk(int node, long bytesLeft) throws IOException;
 
     void freeDisk(int node) throws IOException;
 

@@ -2,7 +2,6 @@ package io.holdfast.chaos.arena;
 
 import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.command.InspectContainerResponse;
-import com.github.dockerjava.api.exception.DockerException;
 import com.github.dockerjava.api.model.Network.Ipam;
 import io.holdfast.cli.local.LocalCluster;
 import java.io.IOException;
@@ -64,12 +63,7 @@ public final class ContainerArena implements Arena {
 
     /** Whether an engine answers, and has the image. */
     public static boolean isPossible(String image) {
-        try {
-            DockerClientFactory.lazyClient().inspectImageCmd(image).exec();
-            return true;
-        } catch (IllegalStateException | DockerException e) {
-            return false;
-        }
+        return Commands.works("docker", "image", "inspect", image);
     }
 
     /** Lays out nodes, and starts none. */
@@ -168,8 +162,7 @@ public final class ContainerArena implements Arena {
         return host(node) + ":" + API_PORT;
     }
 
-    @Override
-    public Path logFile(int node) {
+    private Path logFile(int node) {
         return folder.resolve("node-" + node).resolve("node.log");
     }
 
@@ -325,7 +318,7 @@ public final class ContainerArena implements Arena {
     }
 
     @Override
-    public void fillDisk(int node) {
+    public void fillDisk(int node, long bytesLeft) {
         throw new UnsupportedOperationException(Ability.SMALL_DISK.words());
     }
 

@@ -139,11 +139,6 @@ public final class ProcessArena implements Arena {
     }
 
     @Override
-    public Path logFile(int node) {
-        return cluster.node(node).logFile();
-    }
-
-    @Override
     public Path dataDirectory(int node) {
         return cluster.node(node).dataDirectory();
     }
@@ -286,14 +281,14 @@ public final class ProcessArena implements Arena {
     }
 
     @Override
-    public void fillDisk(int node) throws IOException {
+    public void fillDisk(int node, long bytesLeft) throws IOException {
         if (smallDiskMebibytes == 0) {
             throw new UnsupportedOperationException(Ability.SMALL_DISK.words());
         }
         byte[] block = new byte[4096];
         Path ballast = dataDirectory(node).resolve(BALLAST);
         try (OutputStream out = new FileOutputStream(ballast.toFile(), true)) {
-            while (true) {
+            while (Files.getFileStore(ballast).getUsableSpace() > bytesLeft) {
                 out.write(block);
             }
         } catch (IOException e) {

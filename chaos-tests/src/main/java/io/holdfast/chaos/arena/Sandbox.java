@@ -3,6 +3,7 @@ package io.holdfast.chaos.arena;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Namespaces of its own for a whole run: network, mounts and process ids. Nothing that is done in there touches the machine,
@@ -13,6 +14,12 @@ public final class Sandbox {
     private static final String INSIDE = "CHAOS_SANDBOX";
     private static final List<String> OF_ROOT =
             List.of("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc");
+
+    /** Testcontainers would fetch images to find the engine's address, to try it, and to clean up; the arena does that. */
+    private static final Map<String, String> CONTAINERS_WITHOUT_HELPERS = Map.of(
+            "TESTCONTAINERS_RYUK_DISABLED", "true",
+            "TESTCONTAINERS_CHECKS_DISABLE", "true",
+            "TESTCONTAINERS_HOST_OVERRIDE", "localhost");
 
     private Sandbox() {}
 
@@ -43,8 +50,7 @@ public final class Sandbox {
         if (!sandbox.isEmpty()) {
             builder.environment().put(INSIDE, "1");
         }
-        // Containers are removed by whoever made them; the helper that would do it has to be fetched first.
-        builder.environment().put("TESTCONTAINERS_RYUK_DISABLED", "true");
+        builder.environment().putAll(CONTAINERS_WITHOUT_HELPERS);
         Process process = builder.start();
         Thread killer = new Thread(process::destroyForcibly, "sandbox-end");
         Runtime.getRuntime().addShutdownHook(killer);

@@ -30,6 +30,7 @@ public final class Run {
     private static final Duration READY_PATIENCE = Duration.ofSeconds(90);
     private static final Duration LEADER_PATIENCE = Duration.ofSeconds(30);
     private static final Duration MOVE_PATIENCE = Duration.ofSeconds(180);
+    private static final long NEARLY_FULL_BYTES = 6 << 20;
     private static final long LOOK_MS = 50;
 
     private final Arena arena;
@@ -300,16 +301,29 @@ public final class Run {
         down.add(node);
     }
 
+    /** Leaves less space than nodes want to have, and some; a node must live on. */
+    public void nearlyFillDisk(int node) throws IOException {
+        arena.fillDisk(node, NEARLY_FULL_BYTES);
+        filled.add(node);
+        begin(node, "disk full", "nearly-fill-disk");
+    }
+
+    /** Leaves no space at all; a node may stop. */
     public void fillDisk(int node) throws IOException {
-        arena.fillDisk(node);
+        toldToFail.add(node);
+        arena.fillDisk(node, 0);
         filled.add(node);
         begin(node, "disk full", "fill-disk");
     }
 
+    /** Also starts the node again if it has stopped. */
     public void freeDisk(int node) throws IOException {
         arena.freeDisk(node);
         filled.remove(node);
         end(node, "disk full", "free-disk");
+        if (toldToFail.remove(node)) {
+            start(node);
+        }
     }
 
     /** Changes files of a node that is down. */

@@ -53,10 +53,11 @@ public final class Scenarios {
                 }
             }),
             Scenario.of(
-                    "partition",
-                    "a node, a leader or the metadata leader is cut off from the others, and still reached by clients",
-                    Scenarios::partitions,
-                    LINKS),
+                            "partition",
+                            "a node, a leader or the metadata leader is cut off from the others, and still reached by clients",
+                            Scenarios::partitions,
+                            LINKS)
+                    .smoke(),
             Scenario.of(
                     "partition-one-way",
                     "a leader is heard and does not hear, or hears and is not heard",
@@ -135,7 +136,7 @@ public final class Scenarios {
                     SYNCS),
             Scenario.of(
                             "full-disk",
-                            "the disk of one node, and then of all, is full for some seconds",
+                            "the disk of one node and of all is nearly full for some seconds, and that of one is full to the last byte",
                             Scenarios::fullDisks,
                             SMALL_DISK)
                     .withSmallDisks(SMALL_DISK_MEBIBYTES, "  disk-free-min: 16MiB"),
@@ -382,10 +383,14 @@ public final class Scenarios {
     }
 
     private static void fullDisks(Run run) throws Exception {
-        for (int round = 0; run.goesOn(); round++) {
-            List<Integer> victims = round % 3 == 2 ? run.nodes() : List.of(run.leader());
+        for (int round = 0; run.goesOn() || round < 3; round++) {
+            List<Integer> victims = round % 3 == 1 ? run.nodes() : List.of(run.leader());
             for (int node : victims) {
-                run.fillDisk(node);
+                if (round % 3 == 2) {
+                    run.fillDisk(node);
+                } else {
+                    run.nearlyFillDisk(node);
+                }
             }
             run.calm(3, 6);
             for (int node : victims) {

@@ -98,7 +98,7 @@ public final class ListWorkload extends Workload {
     @Override
     public void start() {
         for (int c = 0; c < CLIENTS; c++) {
-            client("client-" + c, new Lister());
+            startClient("client-" + c, new Lister());
         }
     }
 

@@ -60,12 +60,12 @@ public final class LogWorkload extends Workload {
     @Override
     public void start() {
         for (int s = 0; s < SENDERS; s++) {
-            client("sender-" + s, new Sender());
+            startClient("sender-" + s, new Sender());
         }
         for (int node : arena().nodes()) {
-            client("poller-" + node, new Poller(node % PARTITIONS, "n" + node, arena().address(node)));
+            startClient("poller-" + node, new Poller(node % PARTITIONS, "n" + node, arena().address(node)));
         }
-        client("poller-leader", new Poller(0, "leader", null));
+        startClient("poller-leader", new Poller(0, "leader", null));
     }
 
     /** Sends one value after the other, each when the one before is acknowledged or given up. */

@@ -38,6 +38,7 @@ public final class QueueWorkload extends Workload {
     private static final int MEMBERS = 3;
     private static final long PRODUCER_PAUSE_MS = 25;
     private static final long LEASE_MS = 2000;
+    private static final int LATE_MS = 700;
     private static final int FAILURES_MAX = 3;
     private static final int RECORDS_PER_LEASE = 4;
     private static final Duration DELIVERY_TIMEOUT = Duration.ofSeconds(10);
@@ -73,10 +74,10 @@ public final class QueueWorkload extends Workload {
     @Override
     public void start() {
         for (int p = 0; p < PRODUCERS; p++) {
-            client("producer-" + p, new Putter());
+            startClient("producer-" + p, new Putter());
         }
         for (int m = 0; m < MEMBERS; m++) {
-            client("member-" + m, new Member("member-" + m));
+            startClient("member-" + m, new Member("member-" + m));
         }
     }
 
@@ -161,7 +162,9 @@ public final class QueueWorkload extends Workload {
                 return; // forgotten
             }
             if (dice == 1) {
-                pause(LEASE_MS + random.nextInt(500)); // too late
+                pause(LEASE_MS + random.nextInt(LATE_MS)); // too late
+            } else if (leased.deliveryCount() > 1) {
+                pause(random.nextInt(LATE_MS)); // so that who comes too late finds it in other hands
             }
             String wish = dice < 5 ? "dead" : dice < 15 ? "again" : "done";
             Outcome outcome = switch (wish) {

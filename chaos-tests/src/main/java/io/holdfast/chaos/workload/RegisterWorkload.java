@@ -108,7 +108,7 @@ public final class RegisterWorkload extends Workload {
     @Override
     public void start() {
         for (int c = 0; c < CLIENTS; c++) {
-            client("client-" + c, new User());
+            startClient("client-" + c, new User());
         }
     }
 

@@ -82,7 +82,7 @@ public abstract class Workload implements AutoCloseable {
     public abstract String topic();
 
     /** A client of its own thread, which does its step again and again. */
-    final void client(String clientName, Step step) {
+    final void startClient(String clientName, Step step) {
         Random random = new Random(seed ^ clientName.hashCode());
         Thread thread = new Thread(
                 () -> {
