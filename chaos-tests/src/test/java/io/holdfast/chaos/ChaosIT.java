@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 /** Runs {@code holdfast chaos run} as a user does: a few scenarios in every build, all of them with -Pchaos or -Psoak. */
 class ChaosIT {
     private static final String WHICH = System.getProperty("holdfast.chaos", "smoke");
-    private static final String MINUTES = System.getProperty("holdfast.chaos.minutes", "0.3");
+    private static final String MINUTES = System.getProperty("holdfast.chaos.minutes", "0.2");
     private static final long SEED = Long.getLong("holdfast.seed", System.nanoTime() >>> 10);
 
     @Test

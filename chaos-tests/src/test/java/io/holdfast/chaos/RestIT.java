@@ -30,7 +30,7 @@ class RestIT {
     private static final long SEED = Long.getLong("holdfast.seed", System.nanoTime());
     private static final String TOPIC = "naps";
     private static final int PARTITIONS = 4;
-    private static final int KILLS = Integer.getInteger("holdfast.kills", 5);
+    private static final int KILLS = Integer.getInteger("holdfast.kills", 3);
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final List<String> SHORT_NAPS = List.of("partitions:", "  rest-after: 300ms");
 

@@ -39,7 +39,7 @@ public final class Run {
     private final Random random;
     private final long beganNanos;
     private final long endNanos;
-    private final List<Fault> faults = Collections.synchronizedList(new ArrayList<>());
+    private final List<Fault> faults = new ArrayList<>();
     private final Map<String, Fault> open = new HashMap<>();
     private final Set<Integer> down = new TreeSet<>();
     private final Set<Integer> paused = new TreeSet<>();
@@ -394,11 +394,11 @@ public final class Run {
         return System.nanoTime() - beganNanos;
     }
 
-    /** All that was done so far and is over. */
+    /** All that was done so far; what is not over goes on until now. Called by the thread of the script. */
     List<Fault> faults() {
-        synchronized (faults) {
-            return List.copyOf(faults);
-        }
+        List<Fault> all = new ArrayList<>(faults);
+        open.values().forEach(fault -> all.add(new Fault(fault.node, fault.what, fault.fromNanos, now())));
+        return all;
     }
 
     /** Nodes that have ended without being told to. */

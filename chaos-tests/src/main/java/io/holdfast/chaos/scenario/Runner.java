@@ -26,7 +26,7 @@ import java.util.TreeSet;
 public final class Runner {
     private static final Duration START_PATIENCE = Duration.ofSeconds(120);
     private static final int OPERATIONS_BEFORE = 20;
-    private static final int OPERATIONS_MIN = 50;
+    private static final int OPERATIONS_MIN = 30;
 
     private final Layout layout;
     private final long seed;

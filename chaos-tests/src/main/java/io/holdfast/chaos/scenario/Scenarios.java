@@ -23,11 +23,10 @@ public final class Scenarios {
     private static final List<Scenario> ALL = List.of(
             Scenario.of("health", "nothing at all: what breaks without faults", run -> run.calm(15, 20)),
             Scenario.of(
-                            "kill",
-                            "kill -9 of a leader, the metadata leader, a minority, a majority, all; they come back",
-                            Scenarios::kills,
-                            PROCESSES)
-                    .smoke(),
+                    "kill",
+                    "kill -9 of a leader, the metadata leader, a minority, a majority, all; they come back",
+                    Scenarios::kills,
+                    PROCESSES),
             Scenario.of(
                     "kill-fast",
                     "kill -9 of any node every one to three seconds, also while it starts",
@@ -53,11 +52,10 @@ public final class Scenarios {
                 }
             }),
             Scenario.of(
-                            "partition",
-                            "a node, a leader or the metadata leader is cut off from the others, and still reached by clients",
-                            Scenarios::partitions,
-                            LINKS)
-                    .smoke(),
+                    "partition",
+                    "a node, a leader or the metadata leader is cut off from the others, and still reached by clients",
+                    Scenarios::partitions,
+                    LINKS),
             Scenario.of(
                     "partition-one-way",
                     "a leader is heard and does not hear, or hears and is not heard",
