@@ -48,7 +48,7 @@ final class ChaosRunCommand implements Callable<Integer> {
             description = "which, separated by commas; all if not given (holdfast chaos list)")
     List<String> names = List.of();
 
-    @Option(names = "--smoke", description = "the few that every build runs")
+    @Option(names = "--smoke", description = "what every build runs")
     boolean smoke;
 
     @Option(

@@ -6,20 +6,18 @@ import io.holdfast.chaos.arena.Arena;
 import io.holdfast.chaos.history.Event.Type;
 import io.holdfast.client.HoldfastException;
 import io.holdfast.client.Position;
-import io.holdfast.client.Producer;
 import io.holdfast.client.ProducerRecord;
-import io.holdfast.client.ProducerSettings;
 import io.holdfast.client.ReadMode;
 import io.holdfast.client.Reader;
 import io.holdfast.client.ReaderSettings;
 import io.holdfast.client.ReceivedRecord;
+import io.holdfast.client.RecordPosition;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -33,7 +31,6 @@ public final class ListWorkload extends Workload {
     private static final int CLIENTS = 3;
     private static final int APPENDS_PER_LIST = 60;
     private static final long PAUSE_MS = 60;
-    private static final Duration DELIVERY_TIMEOUT = Duration.ofSeconds(10);
     private static final Duration READ_TIMEOUT = Duration.ofSeconds(5);
 
     private final List<Part> parts = new ArrayList<>();
@@ -102,21 +99,14 @@ public final class ListWorkload extends Workload {
         }
     }
 
-    private final class Lister implements Step {
-        private long process = history().newProcess();
-        private Producer producer = newProducer();
-
-        private Producer newProducer() {
-            return client().newProducer(ProducerSettings.DEFAULT.withDeliveryTimeout(DELIVERY_TIMEOUT));
-        }
-
+    private final class Lister extends Writer {
         @Override
         public void take(Random random) {
             Part part = parts.get(random.nextInt(PARTITIONS));
             if (random.nextBoolean()) {
                 append(part);
             } else {
-                process = read(process, part);
+                read(process(), part);
             }
             pause(PAUSE_MS);
         }
@@ -125,38 +115,20 @@ public final class ListWorkload extends Workload {
             Stretch list = part.forAppend();
             long value = nextValue.getAndIncrement();
             List<Object> operation = List.of(List.of("append", list.key, value));
-            history().invoke(process, "txn", operation);
-            long began = System.nanoTime();
-            try {
-                long offset = producer.send(ProducerRecord.of(
-                                TOPIC,
-                                part.partition,
-                                list.key.getBytes(UTF_8),
-                                Long.toString(value).getBytes(UTF_8)))
-                        .join()
-                        .offset();
-                history().complete(process, Type.OK, "txn", operation);
-                part.acknowledged(offset);
-                succeeded(began);
-            } catch (CompletionException | HoldfastException e) {
-                Type outcome = outcome(e);
-                history().complete(process, outcome, "txn", operation, error(e));
-                if (outcome == Type.INFO) {
-                    process = history().newProcess();
-                }
-                producer.close();
-                producer = newProducer();
+            byte[] bytes = Long.toString(value).getBytes(UTF_8);
+            RecordPosition at = write(
+                    ProducerRecord.of(TOPIC, part.partition, list.key.getBytes(UTF_8), bytes),
+                    "txn",
+                    operation,
+                    position -> operation);
+            if (at != null) {
+                part.acknowledged(at.offset());
             }
-        }
-
-        @Override
-        public void close() {
-            producer.close();
         }
     }
 
-    /** Reads a list; returns the process that goes on. */
-    private long read(long process, Part part) {
+    /** Reads a list. A read that fails has no effect, so its process goes on. */
+    private void read(long process, Part part) {
         Stretch list = part.now();
         List<Object> asked = new ArrayList<>(List.of("r", list.key));
         asked.add(null);
@@ -171,7 +143,7 @@ public final class ListWorkload extends Workload {
             while (!reader.isFinished()) {
                 if (System.nanoTime() > deadline) {
                     history().complete(process, Type.FAIL, "txn", List.of(asked));
-                    return process;
+                    return;
                 }
                 ReceivedRecord record = reader.poll(Duration.ofMillis(50));
                 if (record != null && new String(record.key(), UTF_8).equals(list.key)) {
@@ -183,14 +155,13 @@ public final class ListWorkload extends Workload {
             history().complete(process, Type.FAIL, "txn", List.of(asked));
             pause(ThreadLocalRandom.current().nextInt(100));
         }
-        return process;
     }
 
     @Override
     public void readAll() {
         long process = history().newProcess();
         for (Part part : parts) {
-            process = read(process, part);
+            read(process, part);
         }
     }
 }

@@ -6,14 +6,11 @@ import io.holdfast.chaos.arena.Arena;
 import io.holdfast.chaos.history.Event.Type;
 import io.holdfast.client.HoldfastException;
 import io.holdfast.client.Position;
-import io.holdfast.client.Producer;
 import io.holdfast.client.ProducerRecord;
-import io.holdfast.client.ProducerSettings;
 import io.holdfast.client.ReadMode;
 import io.holdfast.client.Reader;
 import io.holdfast.client.ReaderSettings;
 import io.holdfast.client.ReceivedRecord;
-import io.holdfast.client.RecordPosition;
 import io.holdfast.v1.Start;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -22,7 +19,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -35,7 +31,6 @@ public final class LogWorkload extends Workload {
     private static final int PARTITIONS = 3;
     private static final int SENDERS = 3;
     private static final long SENDER_PAUSE_MS = 25;
-    private static final Duration DELIVERY_TIMEOUT = Duration.ofSeconds(10);
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration FINAL_PATIENCE = Duration.ofSeconds(90);
     private static final int RECORDS_PER_POLL = 200;
@@ -68,43 +63,17 @@ public final class LogWorkload extends Workload {
         startClient("poller-leader", new Poller(0, "leader", null));
     }
 
-    /** Sends one value after the other, each when the one before is acknowledged or given up. */
-    private final class Sender implements Step {
-        private long process = history().newProcess();
-        private Producer producer = newProducer();
-
-        private Producer newProducer() {
-            return client().newProducer(ProducerSettings.DEFAULT.withDeliveryTimeout(DELIVERY_TIMEOUT));
-        }
-
+    private final class Sender extends Writer {
         @Override
         public void take(Random random) {
             int key = random.nextInt(PARTITIONS);
             long value = nextValue.getAndIncrement();
-            history().invoke(process, "send", List.of(List.of("send", key, value)));
-            long began = System.nanoTime();
-            try {
-                RecordPosition at = producer.send(ProducerRecord.of(
-                                TOPIC, key, null, Long.toString(value).getBytes(UTF_8)))
-                        .join();
-                history()
-                        .complete(process, Type.OK, "send", List.of(List.of("send", key, List.of(at.offset(), value))));
-                succeeded(began);
-            } catch (CompletionException | HoldfastException e) {
-                Type outcome = outcome(e);
-                history().complete(process, outcome, "send", List.of(List.of("send", key, value)), error(e));
-                if (outcome == Type.INFO) {
-                    process = history().newProcess();
-                }
-                producer.close();
-                producer = newProducer();
-            }
+            write(
+                    ProducerRecord.of(TOPIC, key, null, Long.toString(value).getBytes(UTF_8)),
+                    "send",
+                    List.of(List.of("send", key, value)),
+                    at -> List.of(List.of("send", key, List.of(at.offset(), value))));
             pause(SENDER_PAUSE_MS);
-        }
-
-        @Override
-        public void close() {
-            producer.close();
         }
     }
 

@@ -6,9 +6,7 @@ import com.google.protobuf.util.Durations;
 import io.holdfast.chaos.arena.Arena;
 import io.holdfast.chaos.history.Event.Type;
 import io.holdfast.client.HoldfastException;
-import io.holdfast.client.Producer;
 import io.holdfast.client.ProducerRecord;
-import io.holdfast.client.ProducerSettings;
 import io.holdfast.client.QueueLeases;
 import io.holdfast.client.QueueLeases.Leased;
 import io.holdfast.client.Reader;
@@ -23,7 +21,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -41,7 +38,6 @@ public final class QueueWorkload extends Workload {
     private static final int LATE_MS = 700;
     private static final int FAILURES_MAX = 3;
     private static final int RECORDS_PER_LEASE = 4;
-    private static final Duration DELIVERY_TIMEOUT = Duration.ofSeconds(10);
     private static final Duration FINAL_PATIENCE = Duration.ofSeconds(90);
 
     private final AtomicLong nextValue = new AtomicLong();
@@ -81,43 +77,13 @@ public final class QueueWorkload extends Workload {
         }
     }
 
-    private final class Putter implements Step {
-        private long process = history().newProcess();
-        private Producer producer = newProducer();
-
-        private Producer newProducer() {
-            return client().newProducer(ProducerSettings.DEFAULT.withDeliveryTimeout(DELIVERY_TIMEOUT));
-        }
-
+    private final class Putter extends Writer {
         @Override
         public void take(Random random) {
             long value = nextValue.getAndIncrement();
-            history().invoke(process, "enqueue", value);
-            long began = System.nanoTime();
-            try {
-                producer.send(ProducerRecord.of(
-                                TOPIC,
-                                random.nextInt(PARTITIONS),
-                                null,
-                                Long.toString(value).getBytes(UTF_8)))
-                        .join();
-                history().complete(process, Type.OK, "enqueue", value);
-                succeeded(began);
-            } catch (CompletionException | HoldfastException e) {
-                Type outcome = outcome(e);
-                history().complete(process, outcome, "enqueue", value, error(e));
-                if (outcome == Type.INFO) {
-                    process = history().newProcess();
-                }
-                producer.close();
-                producer = newProducer();
-            }
+            byte[] bytes = Long.toString(value).getBytes(UTF_8);
+            write(ProducerRecord.of(TOPIC, random.nextInt(PARTITIONS), null, bytes), "enqueue", value, at -> value);
             pause(PRODUCER_PAUSE_MS);
-        }
-
-        @Override
-        public void close() {
-            producer.close();
         }
     }
 

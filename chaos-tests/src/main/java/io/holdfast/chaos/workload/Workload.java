@@ -5,6 +5,10 @@ import io.holdfast.chaos.history.Event.Type;
 import io.holdfast.chaos.history.History;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.HoldfastException;
+import io.holdfast.client.Producer;
+import io.holdfast.client.ProducerRecord;
+import io.holdfast.client.ProducerSettings;
+import io.holdfast.client.RecordPosition;
 import io.holdfast.v1.WriteOutcome;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -16,6 +20,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  * into the history.
  */
 public abstract class Workload implements AutoCloseable {
+    private static final Duration DELIVERY_TIMEOUT = Duration.ofSeconds(10);
     private static final Duration JOIN_PATIENCE = Duration.ofSeconds(60);
 
     private final String name;
@@ -109,8 +115,51 @@ public abstract class Workload implements AutoCloseable {
         default void close() {}
     }
 
-    final boolean isStopping() {
-        return stopping;
+    /** A client that writes one record after the other, each when the one before is acknowledged or given up. */
+    abstract class Writer implements Step {
+        private long process = history.newProcess();
+        private Producer producer = newProducer();
+
+        private Producer newProducer() {
+            return client.newProducer(ProducerSettings.DEFAULT.withDeliveryTimeout(DELIVERY_TIMEOUT));
+        }
+
+        final long process() {
+            return process;
+        }
+
+        /**
+         * Sends a record and notes what came of it.
+         *
+         * @param asked for the history, as invoked and if it fails
+         * @param told for the history, if it was acknowledged
+         * @return where it is; null if it was not acknowledged
+         */
+        final @Nullable RecordPosition write(
+                ProducerRecord record, String f, Object asked, Function<RecordPosition, Object> told) {
+            history.invoke(process, f, asked);
+            long began = System.nanoTime();
+            try {
+                RecordPosition at = producer.send(record).join();
+                history.complete(process, Type.OK, f, told.apply(at));
+                succeeded(began);
+                return at;
+            } catch (CompletionException | HoldfastException e) {
+                Type outcome = outcome(e);
+                history.complete(process, outcome, f, asked, error(e));
+                if (outcome == Type.INFO) {
+                    process = history.newProcess();
+                }
+                producer.close();
+                producer = newProducer();
+                return null;
+            }
+        }
+
+        @Override
+        public final void close() {
+            producer.close();
+        }
     }
 
     /** Tells its clients to stop and waits until they have. */
