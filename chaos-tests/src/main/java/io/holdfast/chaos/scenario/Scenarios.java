@@ -52,10 +52,11 @@ public final class Scenarios {
                 }
             }),
             Scenario.of(
-                    "partition",
-                    "a node, a leader or the metadata leader is cut off from the others, and still reached by clients",
-                    Scenarios::partitions,
-                    LINKS),
+                            "partition",
+                            "a node, a leader or the metadata leader is cut off from the others, and still reached by clients",
+                            Scenarios::partitions,
+                            LINKS)
+                    .smoke(),
             Scenario.of(
                     "partition-one-way",
                     "a leader is heard and does not hear, or hears and is not heard",

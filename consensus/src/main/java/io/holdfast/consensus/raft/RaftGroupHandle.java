@@ -1,5 +1,6 @@
 package io.holdfast.consensus.raft;
 
+import io.holdfast.consensus.raft.transport.TransportType;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -234,7 +235,13 @@ public final class RaftGroupHandle {
      * confirms with a majority. After it, a local read is linearizable.
      */
     public CompletableFuture<RaftClientReply> readBarrier() {
-        return submit(Message.EMPTY, RaftClientRequest.readRequestType());
+        RaftServer.Division open = division;
+        if (open == null) {
+            return CompletableFuture.failedFuture(new IOException("the replica is at rest"));
+        }
+        // Ratis' own confirmation has holes: see there. The order matters not, as both begin after the reader came.
+        return TransportType.confirmLeader(open)
+                .thenCombine(submit(Message.EMPTY, RaftClientRequest.readRequestType()), (ok, reply) -> reply);
     }
 
     /** Completes if a majority says, after this was called, that it has no newer leader than this replica. */

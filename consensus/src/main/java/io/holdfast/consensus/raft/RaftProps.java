@@ -31,6 +31,8 @@ final class RaftProps {
         // A paused process must come back as a follower, never shut itself down.
         RaftServerConfigKeys.setCloseThreshold(p, TimeDuration.valueOf(365, TimeUnit.DAYS));
         RaftServerConfigKeys.Read.setOption(p, RaftServerConfigKeys.Read.Option.LINEARIZABLE);
+        // Ratis' check is not enough, and ours is: see LeaderConfirmation.
+        RaftServerConfigKeys.Read.setLeaderHeartbeatCheckEnabled(p, false);
         // Retries are answered by the state machine's producer table; this cache only costs memory.
         RaftServerConfigKeys.RetryCache.setExpiryTime(p, TimeDuration.valueOf(2, TimeUnit.SECONDS));
         RaftServerConfigKeys.Read.ReadAfterWriteConsistent.setWriteIndexCacheExpiryTime(

@@ -114,18 +114,4 @@ class GroupMachineTest {
         @Override
         protected void release() {}
     }
-
-    private static final class Silent implements GroupListener {
-        @Override
-        public void onLeader(GroupId group, int leaderNode) {}
-
-        @Override
-        public void onLeading(GroupId group) {}
-
-        @Override
-        public void onDamage(GroupId group, String reason) {}
-
-        @Override
-        public void onDiskFailure(GroupId group, Throwable cause) {}
-    }
 }

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.function.Function;
 import java.util.function.Predicate;
 import org.apache.ratis.proto.RaftProtos.AppendEntriesRequestProto;
 import org.apache.ratis.proto.RaftProtos.InstallSnapshotRequestProto;
@@ -31,6 +32,7 @@ import org.apache.ratis.thirdparty.com.google.protobuf.MessageLite;
 final class InboundCalls extends FrameReader {
     private final Channel channel;
     private final RaftServer server;
+    private final Function<RaftServer.Division, CompletableFuture<Void>> confirmLeader;
     private final Predicate<RaftGroupId> openGroups;
     private final Executor blocking;
     private final Outbox outbox;
@@ -39,12 +41,14 @@ final class InboundCalls extends FrameReader {
     InboundCalls(
             Channel channel,
             RaftServer server,
+            Function<RaftServer.Division, CompletableFuture<Void>> confirmLeader,
             Predicate<RaftGroupId> openGroups,
             Executor blocking,
             int bodyBytesMax) {
         super(bodyBytesMax, true);
         this.channel = channel;
         this.server = server;
+        this.confirmLeader = confirmLeader;
         this.openGroups = openGroups;
         this.blocking = blocking;
         this.outbox = new Outbox(channel);
@@ -108,7 +112,13 @@ final class InboundCalls extends FrameReader {
     private void readIndex(long call, ReadIndexRequestProto request) {
         try {
             check(request.getServerRequest());
-            whenDone(call, server.readIndexAsync(request));
+            RaftGroupId group = RaftGroupId.valueOf(
+                    request.getServerRequest().getRaftGroupId().getId());
+            whenDone(
+                    call,
+                    confirmLeader
+                            .apply(server.getDivision(group))
+                            .thenCombine(server.readIndexAsync(request), (ok, index) -> index));
         } catch (IOException | RuntimeException e) {
             fail(call, e);
         }

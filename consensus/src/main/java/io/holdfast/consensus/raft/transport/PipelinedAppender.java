@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.Comparator;
 import java.util.Map;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -49,6 +50,8 @@ final class PipelinedAppender extends LogAppenderBase {
     private final Queue<Runnable> events = new ConcurrentLinkedQueue<>();
     /** Requests with entries that are unanswered, by call. */
     private final Map<Long, Sent> data = new ConcurrentHashMap<>();
+    /** Those that wait for the follower's word. */
+    private final Set<Confirmation> confirmations = ConcurrentHashMap.newKeySet();
 
     private volatile boolean started;
     private volatile boolean stopped;
@@ -67,6 +70,9 @@ final class PipelinedAppender extends LogAppenderBase {
 
     /** A request under way. {@code previousIndex} is of the entry before its first. */
     private record Sent(int generation, long previousIndex, long firstIndex, Timestamp at) {}
+
+    /** Wants an answer, in this term, to this call or a later one. */
+    private record Confirmation(long term, long call, CompletableFuture<Void> answer) {}
 
     PipelinedAppender(
             RaftServer.Division division, LeaderState leader, FollowerInfo follower, RaftTransport transport) {
@@ -95,6 +101,7 @@ final class PipelinedAppender extends LogAppenderBase {
     public CompletableFuture<LifeCycle.State> stopAsync() {
         stopped = true;
         transport.unregister(this);
+        failConfirmations();
         return super.stopAsync();
     }
 
@@ -116,6 +123,33 @@ final class PipelinedAppender extends LogAppenderBase {
     @Override
     public boolean hasPendingDataRequests() {
         return !data.isEmpty();
+    }
+
+    /**
+     * Completes when the follower has answered, in this term, a request that was sent after this was called; fails when
+     * the appender stops. Any thread.
+     */
+    CompletableFuture<Void> confirm(long term) {
+        Confirmation confirmation = new Confirmation(term, callIds.get(), new CompletableFuture<>());
+        confirmations.add(confirmation);
+        confirmation.answer.whenComplete((ok, failure) -> confirmations.remove(confirmation));
+        if (stopped) {
+            failConfirmations();
+        }
+        triggerHeartbeat();
+        return confirmation.answer;
+    }
+
+    private void failConfirmations() {
+        confirmations.forEach(one -> one.answer.completeExceptionally(new IOException("not leader any more")));
+    }
+
+    private void confirmed(long term, long call) {
+        for (Confirmation one : confirmations) {
+            if (one.term == term && one.call <= call) {
+                one.answer.complete(null);
+            }
+        }
     }
 
     /**
@@ -206,11 +240,15 @@ final class PipelinedAppender extends LogAppenderBase {
                 notifyInstall(firstAvailable);
             }
             boolean dataMayGo = !installing && data.size() < (answering ? DATA_REQUESTS_MAX : 1);
-            if (!dataMayGo && getHeartbeatWaitTimeMs() > 0) {
+            boolean heartbeat = getHeartbeatWaitTimeMs() <= 0;
+            if (!dataMayGo && !heartbeat) {
                 return;
             }
+            if (heartbeat) {
+                resetHeartbeatTrigger(); // before it has a number: who wants one later gets another
+            }
             long call = callIds.getAndIncrement();
-            AppendEntriesRequestProto request = newAppendEntriesRequest(call, !dataMayGo);
+            AppendEntriesRequestProto request = newAppendEntriesRequest(call, heartbeat);
             if (request == null) {
                 return;
             }
@@ -236,7 +274,6 @@ final class PipelinedAppender extends LogAppenderBase {
             data.put(call, sent);
             getFollower().updateNextIndex(request.getEntries(entries - 1).getIndex() + 1);
         }
-        resetHeartbeatTrigger();
         getFollower().updateLastRpcSendTime(entries == 0);
         link.send(Frame.Kind.APPEND, request, AppendEntriesReplyProto.parser()).whenComplete((reply, failure) -> {
             if (failure != null) {
@@ -272,6 +309,9 @@ final class PipelinedAppender extends LogAppenderBase {
                 });
             case INCONSISTENCY -> leave(() -> inconsistent(call, sent, reply));
             default -> LOG.warn("{}: an answer of a later version, {}", this, reply.getResult());
+        }
+        if (reply.getResult() != AppendEntriesReplyProto.AppendResult.NOT_LEADER) {
+            confirmed(reply.getTerm(), call);
         }
         getLeaderState().onAppendEntriesReply(this, reply);
         if (!events.isEmpty() || severalUnderWay || hasAppendEntries()) {

@@ -36,6 +36,7 @@ import org.apache.ratis.proto.RaftProtos.RequestVoteReplyProto;
 import org.apache.ratis.proto.RaftProtos.RequestVoteRequestProto;
 import org.apache.ratis.proto.RaftProtos.StartLeaderElectionReplyProto;
 import org.apache.ratis.proto.RaftProtos.StartLeaderElectionRequestProto;
+import org.apache.ratis.protocol.RaftGroupId;
 import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.protocol.RaftPeerId;
 import org.apache.ratis.rpc.RpcType;
@@ -69,7 +70,7 @@ final class RaftTransport implements RaftServerRpc {
     private final ThreadPoolExecutor blocking = pool("raft-call", BLOCKING_THREADS);
     private final ScheduledThreadPoolExecutor timer =
             new ScheduledThreadPoolExecutor(1, new DefaultThreadFactory("raft-timer", true));
-    private final Set<PipelinedAppender> appenders = ConcurrentHashMap.newKeySet();
+    private final Map<RaftGroupId, Set<PipelinedAppender>> appenders = new ConcurrentHashMap<>();
     private final Map<RaftPeerId, String> addresses = new ConcurrentHashMap<>();
     private final Map<String, PeerLink> links = new ConcurrentHashMap<>();
     private volatile @Nullable Channel listening;
@@ -111,6 +112,7 @@ final class RaftTransport implements RaftServerRpc {
                                     .addLast(new InboundCalls(
                                             channel,
                                             server,
+                                            RaftTransport.this::confirmLeader,
                                             settings.openGroups(),
                                             blocking,
                                             settings.messageBytesMax()));
@@ -132,17 +134,28 @@ final class RaftTransport implements RaftServerRpc {
 
     /** One timer for the heartbeats of all groups that this node leads. */
     private void tick() {
-        appenders.forEach(PipelinedAppender::tick);
+        appenders.values().forEach(ofGroup -> ofGroup.forEach(PipelinedAppender::tick));
     }
 
     // ---- for the appenders
 
     void register(PipelinedAppender appender) {
-        appenders.add(appender);
+        appenders.compute(groupOf(appender), (group, known) -> {
+            Set<PipelinedAppender> all = known == null ? ConcurrentHashMap.newKeySet() : known;
+            all.add(appender);
+            return all;
+        });
     }
 
     void unregister(PipelinedAppender appender) {
-        appenders.remove(appender);
+        appenders.computeIfPresent(groupOf(appender), (group, known) -> {
+            known.remove(appender);
+            return known.isEmpty() ? null : known;
+        });
+    }
+
+    private static RaftGroupId groupOf(PipelinedAppender appender) {
+        return appender.getServer().getMemberId().getGroupId();
     }
 
     void execute(Runnable step) {
@@ -165,6 +178,17 @@ final class RaftTransport implements RaftServerRpc {
                         new Bootstrap().group(outLoops).channel(NioSocketChannel.class),
                         settings.messageBytesMax(),
                         TimeUnit.MILLISECONDS.toNanos(settings.timeoutMs())));
+    }
+
+    // ---- for readers
+
+    /**
+     * If this node leads the group: completes when a majority has said, after this was called, that it has no newer
+     * leader. Else there is nothing to confirm, and it is done.
+     */
+    CompletableFuture<Void> confirmLeader(RaftServer.Division division) {
+        return LeaderConfirmation.of(
+                division, appenders.getOrDefault(division.getMemberId().getGroupId(), Set.of()));
     }
 
     // ---- Ratis' side

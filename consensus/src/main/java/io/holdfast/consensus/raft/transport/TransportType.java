@@ -1,5 +1,6 @@
 package io.holdfast.consensus.raft.transport;
 
+import java.util.concurrent.CompletableFuture;
 import org.apache.ratis.RaftConfigKeys;
 import org.apache.ratis.conf.Parameters;
 import org.apache.ratis.conf.RaftProperties;
@@ -21,6 +22,11 @@ public final class TransportType implements RpcType {
         Parameters parameters = new Parameters();
         parameters.put(TransportSettings.KEY, settings, TransportSettings.class);
         return parameters;
+    }
+
+    /** See {@link RaftTransport#confirmLeader}; of a division whose server was built with {@link #use}. */
+    public static CompletableFuture<Void> confirmLeader(RaftServer.Division division) {
+        return ((RaftTransport) division.getRaftServer().getServerRpc()).confirmLeader(division);
     }
 
     @Override
