@@ -57,6 +57,7 @@ public final class RaftHost implements Closeable {
                 4 * settings.entryBytesMax(),
                 REQUEST_TIMEOUT_MS,
                 Math.min(HEARTBEAT_TICK_MS, settings.electionTimeoutMin().toMillis() / 8),
+                settings.electionTimeoutMax().toMillis(),
                 id -> groups.containsKey(new GroupId(id.getUuid())));
         server = RaftServer.newBuilder()
                 .setServerId(self.raftId())

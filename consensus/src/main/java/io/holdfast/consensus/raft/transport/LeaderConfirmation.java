@@ -7,10 +7,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.protocol.RaftPeerId;
 import org.apache.ratis.protocol.exceptions.NotLeaderException;
-import org.apache.ratis.server.RaftConfiguration;
 import org.apache.ratis.server.RaftServer;
 
 /**
@@ -67,19 +65,9 @@ final class LeaderConfirmation {
     }
 
     private void look() {
-        RaftConfiguration members = division.getRaftConf();
-        if (hasMajority(members.getCurrentPeers())
-                && (members.getPreviousPeers().isEmpty() || hasMajority(members.getPreviousPeers()))) {
+        if (Majority.has(division, answered::contains)) {
             result.complete(null);
         }
-    }
-
-    private boolean hasMajority(Collection<RaftPeer> members) {
-        long with = members.stream()
-                .map(RaftPeer::getId)
-                .filter(id -> id.equals(division.getId()) || answered.contains(id))
-                .count();
-        return with > members.size() / 2;
     }
 
     private void lost() {

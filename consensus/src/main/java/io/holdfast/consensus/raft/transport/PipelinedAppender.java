@@ -43,6 +43,7 @@ final class PipelinedAppender extends LogAppenderBase {
 
     private final RaftTransport transport;
     private final PeerLink link;
+    private final Timestamp createdAt = Timestamp.currentTime();
     private final AtomicLong callIds = new AtomicLong();
     /** Steps asked for and not yet done; whoever raises it from 0 sees to it that they are. */
     private final AtomicInteger wanted = new AtomicInteger();
@@ -163,6 +164,11 @@ final class PipelinedAppender extends LogAppenderBase {
         } else if (getHeartbeatWaitTimeMs() <= 0) {
             notifyLogAppender();
         }
+    }
+
+    /** Whether the follower has answered in this time, or has not had as long for it. */
+    boolean hasHeardFor(long millis) {
+        return Math.min(getFollower().getLastRpcResponseTime().elapsedTimeMs(), createdAt.elapsedTimeMs()) <= millis;
     }
 
     /**

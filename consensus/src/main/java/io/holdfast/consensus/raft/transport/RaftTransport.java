@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.net.InetSocketAddress;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -25,6 +26,7 @@ import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.ratis.proto.RaftProtos.AppendEntriesReplyProto;
 import org.apache.ratis.proto.RaftProtos.AppendEntriesRequestProto;
 import org.apache.ratis.proto.RaftProtos.InstallSnapshotReplyProto;
@@ -36,9 +38,11 @@ import org.apache.ratis.proto.RaftProtos.RequestVoteReplyProto;
 import org.apache.ratis.proto.RaftProtos.RequestVoteRequestProto;
 import org.apache.ratis.proto.RaftProtos.StartLeaderElectionReplyProto;
 import org.apache.ratis.proto.RaftProtos.StartLeaderElectionRequestProto;
+import org.apache.ratis.protocol.ClientId;
 import org.apache.ratis.protocol.RaftGroupId;
 import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.protocol.RaftPeerId;
+import org.apache.ratis.protocol.TransferLeadershipRequest;
 import org.apache.ratis.rpc.RpcType;
 import org.apache.ratis.server.RaftServer;
 import org.apache.ratis.server.RaftServerRpc;
@@ -46,6 +50,8 @@ import org.apache.ratis.server.protocol.RaftServerAsynchronousProtocol;
 import org.apache.ratis.thirdparty.com.google.protobuf.MessageLite;
 import org.apache.ratis.thirdparty.com.google.protobuf.Parser;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Ratis' way between nodes, ours instead of its gRPC: per pair of nodes and direction one connection for all groups,
@@ -61,6 +67,8 @@ final class RaftTransport implements RaftServerRpc {
 
     private static final long CONNECT_MS = 200;
 
+    private static final Logger LOG = LoggerFactory.getLogger(RaftTransport.class);
+
     private final RaftServer server;
     private final TransportSettings settings;
     private final EventLoopGroup acceptLoop = loops("raft-accept", 1);
@@ -71,6 +79,9 @@ final class RaftTransport implements RaftServerRpc {
     private final ScheduledThreadPoolExecutor timer =
             new ScheduledThreadPoolExecutor(1, new DefaultThreadFactory("raft-timer", true));
     private final Map<RaftGroupId, Set<PipelinedAppender>> appenders = new ConcurrentHashMap<>();
+    private final ClientId clientId = ClientId.randomId();
+    private final AtomicLong callIds = new AtomicLong();
+    private final Set<RaftGroupId> steppingDown = ConcurrentHashMap.newKeySet();
     private final Map<RaftPeerId, String> addresses = new ConcurrentHashMap<>();
     private final Map<String, PeerLink> links = new ConcurrentHashMap<>();
     private volatile @Nullable Channel listening;
@@ -134,7 +145,41 @@ final class RaftTransport implements RaftServerRpc {
 
     /** One timer for the heartbeats of all groups that this node leads. */
     private void tick() {
-        appenders.values().forEach(ofGroup -> ofGroup.forEach(PipelinedAppender::tick));
+        appenders.forEach((group, ofGroup) -> {
+            ofGroup.forEach(PipelinedAppender::tick);
+            lookForMajority(group, ofGroup);
+        });
+    }
+
+    /**
+     * Has a leader step down that a majority does not answer. Ratis by itself looks only when nothing has happened in the
+     * group for an election timeout, and so never as long as clients still reach the leader and send.
+     */
+    private void lookForMajority(RaftGroupId group, Set<PipelinedAppender> ofGroup) {
+        Set<RaftPeerId> heard = new HashSet<>();
+        PipelinedAppender silent = null;
+        for (PipelinedAppender appender : ofGroup) {
+            if (appender.hasHeardFor(settings.silenceMsMax())) {
+                heard.add(appender.getFollowerId());
+            } else {
+                silent = appender;
+            }
+        }
+        if (silent != null && !Majority.has(silent.getServer(), heard::contains) && steppingDown.add(group)) {
+            blocking.execute(() -> stepDown(group));
+        }
+    }
+
+    private void stepDown(RaftGroupId group) {
+        try {
+            LOG.warn("{} steps down: a majority has not answered for {} ms", group, settings.silenceMsMax());
+            server.transferLeadershipAsync(new TransferLeadershipRequest(
+                            clientId, server.getId(), group, callIds.incrementAndGet(), null, settings.timeoutMs()))
+                    .whenComplete((reply, failure) -> steppingDown.remove(group));
+        } catch (IOException | RuntimeException e) {
+            LOG.warn("{} does not step down: {}", group, e.toString());
+            steppingDown.remove(group);
+        }
     }
 
     // ---- for the appenders

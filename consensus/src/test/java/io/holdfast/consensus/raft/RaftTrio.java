@@ -1,0 +1,158 @@
+package io.holdfast.consensus.raft;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.holdfast.consensus.raft.RaftGroupHandle.Rest;
+import java.io.Closeable;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
+import org.apache.ratis.proto.RaftProtos.LogEntryProto;
+import org.apache.ratis.protocol.Message;
+import org.apache.ratis.server.protocol.TermIndex;
+import org.jspecify.annotations.Nullable;
+
+/** A Raft group of three in this process, over real connections. */
+final class RaftTrio implements Closeable {
+    private static final GroupId GROUP = GroupId.METADATA;
+    private static final long SECONDS_MAX = 15;
+    private static final long LOOK_MS = 50;
+    private static final int LOOKS_PER_ELECTION = 20;
+
+    private record Member(RaftHost host, RaftGroupHandle replica) {}
+
+    /** The leader first. */
+    private final List<Member> members = new ArrayList<>();
+
+    RaftTrio(Path folder, Duration electionTimeout) throws IOException, InterruptedException {
+        RaftSettings settings = new RaftSettings(
+                electionTimeout, electionTimeout.multipliedBy(2), 1 << 20, 1_000_000, 4 << 20, 1_000_000);
+        List<Peer> peers = new ArrayList<>();
+        for (int node = 1; node <= 3; node++) {
+            peers.add(new Peer(node, "i", "127.0.0.1:" + freePort()));
+        }
+        for (Peer peer : peers) {
+            int port = Integer.parseInt(peer.address().substring(peer.address().indexOf(':') + 1));
+            RaftHost host = new RaftHost(peer, "127.0.0.1", port, folder.resolve("node-" + peer.nodeId()), settings);
+            host.start();
+            RaftGroupHandle replica = host.atRest(GROUP, Rest.unborn(peers));
+            members.add(new Member(host, replica));
+            host.open(replica, peers, new Forgetful());
+        }
+        AtomicInteger looks = new AtomicInteger();
+        await(() -> {
+            if (looks.getAndIncrement() % LOOKS_PER_ELECTION == 0) {
+                leader().elect(); // or whoever becomes impatient
+            }
+            return members.stream().anyMatch(member -> member.replica.isReadyLeader());
+        });
+        members.sort(Comparator.comparing(member -> !member.replica.isReadyLeader()));
+        awaitReadable(replica(1));
+        awaitReadable(replica(2));
+    }
+
+    private static int freePort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
+    }
+
+    /** Until it has a connection to the leader. */
+    private static void awaitReadable(RaftGroupHandle follower) throws InterruptedException {
+        await(() -> {
+            try {
+                return get(follower.readBarrier()).isSuccess();
+            } catch (Exception e) {
+                return false;
+            }
+        });
+    }
+
+    RaftGroupHandle leader() {
+        return replica(0);
+    }
+
+    /** @param ordinal 0 for the leader */
+    RaftGroupHandle replica(int ordinal) {
+        return members.get(ordinal).replica;
+    }
+
+    void closeFollowers() throws IOException {
+        closeFollower(1);
+        closeFollower(2);
+    }
+
+    void closeFollower(int ordinal) throws IOException {
+        members.get(ordinal).host.close();
+    }
+
+    void restLeader() throws IOException {
+        members.get(0).host.rest(leader(), new Rest(leader().term(), leader().logEnd(), leader().members()));
+    }
+
+    static void await(BooleanSupplier condition) throws InterruptedException {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(SECONDS_MAX);
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime()).as("in time").isLessThan(deadline);
+            TimeUnit.MILLISECONDS.sleep(LOOK_MS);
+        }
+    }
+
+    static <T> T get(CompletableFuture<T> future) throws Exception {
+        return future.get(SECONDS_MAX, TimeUnit.SECONDS);
+    }
+
+    @Override
+    public void close() throws IOException {
+        for (Member member : members) {
+            member.host.close();
+        }
+    }
+
+    /** Applies everything and keeps nothing. */
+    private static final class Forgetful extends GroupMachine {
+        Forgetful() {
+            super(GROUP, new Silent(), Runnable::run);
+        }
+
+        @Override
+        protected @Nullable TermIndex load() {
+            return null;
+        }
+
+        @Override
+        protected Message apply(FrameOfEntry frame, LogEntryProto entry) {
+            return Message.EMPTY;
+        }
+
+        @Override
+        protected void store(TermIndex appliedUpTo) {}
+
+        @Override
+        protected Object fetch(int leaderNode, long minIndex) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        protected long indexOf(Object fetched) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        protected TermIndex adopt(Object fetched) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        protected void release() {}
+    }
+}
