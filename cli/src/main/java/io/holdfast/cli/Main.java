@@ -1,6 +1,8 @@
 package io.holdfast.cli;
 
 import io.holdfast.cli.bench.BenchCommand;
+import io.holdfast.cli.declare.ApplyCommand;
+import io.holdfast.cli.declare.ExportCommand;
 import io.holdfast.cli.queue.DlqCommand;
 import io.holdfast.cli.queue.ExplainCommand;
 import io.holdfast.cli.queue.GroupCommand;
@@ -51,6 +53,8 @@ import picocli.CommandLine.HelpCommand;
             ExplainCommand.class,
             StreamCommand.class,
             ScheduleCommand.class,
+            ApplyCommand.class,
+            ExportCommand.class,
             ClusterCommand.class,
             NodeCommand.class,
             ScrubCommand.class,

@@ -1,7 +1,9 @@
 package io.holdfast.cli;
 
+import com.google.protobuf.util.Timestamps;
 import io.holdfast.client.Position;
 import io.holdfast.node.config.Units;
+import io.holdfast.v1.Start;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.Locale;
@@ -12,6 +14,17 @@ import picocli.CommandLine.TypeConversionException;
 public final class Positions implements ITypeConverter<Position> {
     public static final String FORMS =
             "earliest, latest, @OFFSET, an age such as 1h, or a time such as 2026-01-31T12:00:00Z";
+
+    /** As it is read. */
+    public static String text(Start start) {
+        return switch (start.getAtCase()) {
+            case OFFSET -> "@" + Long.toUnsignedString(start.getOffset());
+            case TIME ->
+                Instant.ofEpochMilli(Timestamps.toMillis(start.getTime())).toString();
+            case LATEST -> "latest";
+            case EARLIEST, AT_NOT_SET -> "earliest";
+        };
+    }
 
     @Override
     public Position convert(String text) {

@@ -75,10 +75,22 @@ public final class Admin {
 
     /** @param config what is not set takes its default */
     public Topic createTopic(String name, TopicConfig config) {
-        CreateTopicRequest request =
-                CreateTopicRequest.newBuilder().setName(name).setConfig(config).build();
+        return createTopic(name, config, false);
+    }
+
+    /** What {@link #createTopic(String, TopicConfig)} would make; makes nothing. */
+    public Topic checkTopic(String name, TopicConfig config) {
+        return createTopic(name, config, true);
+    }
+
+    private Topic createTopic(String name, TopicConfig config, boolean onlyCheck) {
+        CreateTopicRequest request = CreateTopicRequest.newBuilder()
+                .setName(name)
+                .setConfig(config)
+                .setValidateOnly(onlyCheck)
+                .build();
         return call(
-                        false,
+                        onlyCheck,
                         channel ->
                                 timed(TopicServiceGrpc.newBlockingStub(channel)).createTopic(request))
                 .getTopic();
