@@ -1,14 +1,10 @@
 package io.holdfast.chaos;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.holdfast.cli.Main;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.v1.QueueOrder;
 import io.holdfast.v1.TopicConfig;
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -114,14 +110,6 @@ class ApplyIT {
     private static String run(int expected, String... arguments) {
         List<String> all = new ArrayList<>(Arrays.asList(arguments));
         all.add("--address=" + cluster.node(1).address());
-        PrintStream before = System.out;
-        ByteArrayOutputStream printed = new ByteArrayOutputStream();
-        System.setOut(new PrintStream(printed, true, UTF_8));
-        try {
-            assertThat(Main.execute(all.toArray(String[]::new))).isEqualTo(expected);
-        } finally {
-            System.setOut(before);
-        }
-        return printed.toString(UTF_8);
+        return CommandLineRun.run(expected, all.toArray(String[]::new));
     }
 }

@@ -1,5 +1,6 @@
 package io.holdfast.cli;
 
+import io.holdfast.cli.backup.BackupCommand;
 import io.holdfast.cli.bench.BenchCommand;
 import io.holdfast.cli.declare.ApplyCommand;
 import io.holdfast.cli.declare.ExportCommand;
@@ -55,6 +56,7 @@ import picocli.CommandLine.HelpCommand;
             ScheduleCommand.class,
             ApplyCommand.class,
             ExportCommand.class,
+            BackupCommand.class,
             ClusterCommand.class,
             NodeCommand.class,
             ScrubCommand.class,

@@ -71,6 +71,11 @@ public final class HoldfastClient implements AutoCloseable {
         return admin;
     }
 
+    /** Records as they are stored, out of a cluster and back. */
+    public BackupAdmin backups() {
+        return new BackupAdmin(admin);
+    }
+
     public Producer newProducer() {
         return newProducer(ProducerSettings.DEFAULT);
     }

@@ -25,7 +25,7 @@ import picocli.CommandLine.TypeConversionException;
  * Configuration messages of the API as people write them: names with hyphens, 7d, 10GiB, keyed. It goes by the messages'
  * own fields, so that whatever is added to the API can be written at once.
  */
-final class MessageText {
+public final class MessageText {
     private static final String NONE = "none";
 
     private MessageText() {}
@@ -36,7 +36,7 @@ final class MessageText {
      * @param where for messages: the thing that is configured
      * @throws ConfigException for names and values that are not known
      */
-    static void merge(JsonNode mapping, Message.Builder into, String where) {
+    public static void merge(JsonNode mapping, Message.Builder into, String where) {
         if (!mapping.isObject()) {
             throw new ConfigException(where + ": write settings as NAME: VALUE, one per line");
         }
@@ -124,7 +124,7 @@ final class MessageText {
     }
 
     /** What is set, by name; reading it with {@link #merge} gives the same message. */
-    static Map<String, Object> text(Message message) {
+    public static Map<String, Object> text(Message message) {
         Map<String, Object> settings = new LinkedHashMap<>();
         for (FieldDescriptor field : message.getDescriptorForType().getFields()) {
             Object value = message.getField(field);

@@ -270,7 +270,7 @@ final class AppendQueue {
                 answer.getHighWatermark());
     }
 
-    private static Refusal refusal(BatchReply batch) {
+    static Refusal refusal(BatchReply batch) {
         String expected = Long.toUnsignedString(batch.getExpected());
         return switch (batch.getResult()) {
             case BATCH_RESULT_FENCED ->

@@ -299,6 +299,9 @@ final class PartitionMachine extends GroupMachine {
     }
 
     private void append(FrameId id, AppendCommand append, PartitionReply.Builder reply) throws IOException {
+        if (append.hasBeginOffset()) {
+            log().begin(append.getBeginOffset());
+        }
         List<AcceptedBatch> accepted = new ArrayList<>();
         long offset = log().nextOffset();
         int position = 0;

@@ -22,6 +22,7 @@ import io.holdfast.storage.log.PartitionLog;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.Start;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -329,6 +330,19 @@ public final class PartitionReplica {
             }
         });
         return result;
+    }
+
+    /**
+     * Puts batches back that this partition, or another, once had: from this offset on, where the log must end, or begins
+     * if it never had a record. In one entry, so all or none of them.
+     *
+     * @param appendMs when they were appended then
+     * @return where the log ends after them
+     */
+    public CompletableFuture<Long> restore(long firstOffset, long appendMs, List<ByteBuffer> batches) {
+        usedNanos = System.nanoTime();
+        PartitionMessage message = RestoredBatches.message(firstOffset, appendMs, batches);
+        return awake().thenCompose(ok -> propose(message)).thenApply(RestoredBatches::end);
     }
 
     /** Opens the replica if it is at rest; completes when a leader is known. */

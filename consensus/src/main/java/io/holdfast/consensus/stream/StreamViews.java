@@ -4,6 +4,7 @@ import com.google.protobuf.util.Timestamps;
 import io.holdfast.consensus.Rates;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.internal.v1.DescribeInShardResponse;
+import io.holdfast.internal.v1.OffsetRow;
 import io.holdfast.internal.v1.SubscribedTopic;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.StreamGroup;
@@ -58,6 +59,14 @@ public final class StreamViews {
                 if (topic != null) {
                     known.getDescriptionBuilder().addPartitions(api(state, topic, partition));
                     known.addStarts(Heartbeat.start(state, topic, partition));
+                    continue;
+                }
+                Long committed = partition.committed();
+                if (committed != null) {
+                    known.addOthers(OffsetRow.newBuilder()
+                            .setTopicId(partition.name().topicId())
+                            .setPartition(partition.name().partition())
+                            .setOffset(committed));
                 }
             }
             return known.build();

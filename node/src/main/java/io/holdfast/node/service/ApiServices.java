@@ -44,6 +44,7 @@ public final class ApiServices {
                 executor,
                 timer,
                 config.limits().partitionsPerTopicMax()));
+        server.add(new BackupGrpc(state, appends, forwarder, headers, executor));
         server.add(new RouteGrpc(state, headers, executor));
         server.add(new ClusterGrpc(state, metadata, metadataClient, channels, headers, executor, timer));
     }

@@ -17,6 +17,7 @@ import io.holdfast.v1.Sequence;
 import io.holdfast.v1.WriteOutcome;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -89,6 +90,12 @@ public final class Appends {
             }
         });
         return result;
+    }
+
+    /** Puts batches back into a partition that this node leads; completes with where it ends then. */
+    CompletableFuture<Long> restore(GroupId group, long firstOffset, long appendMs, List<ByteBuffer> batches) {
+        batches.forEach(this::check);
+        return leader(group).restore(firstOffset, appendMs, batches);
     }
 
     /** Makes a partition that this node leads start at a later offset; completes with where it starts now. */

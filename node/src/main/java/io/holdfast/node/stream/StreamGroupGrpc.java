@@ -7,6 +7,7 @@ import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.stream.StreamCoordinator;
 import io.holdfast.internal.v1.DescribeInShardResponse;
+import io.holdfast.internal.v1.OffsetRow;
 import io.holdfast.internal.v1.OwnedPartition;
 import io.holdfast.internal.v1.StreamCommit;
 import io.holdfast.internal.v1.TopicRow;
@@ -34,6 +35,7 @@ import io.holdfast.v1.ListStreamGroupsResponse;
 import io.holdfast.v1.OffsetCommit;
 import io.holdfast.v1.SeekStreamGroupRequest;
 import io.holdfast.v1.SeekStreamGroupResponse;
+import io.holdfast.v1.Start;
 import io.holdfast.v1.StreamConfig;
 import io.holdfast.v1.StreamGroup;
 import io.holdfast.v1.StreamGroupServiceGrpc;
@@ -222,6 +224,20 @@ final class StreamGroupGrpc extends StreamGroupServiceGrpc.StreamGroupServiceImp
         List<CompletableFuture<StreamPartition>> partitions = new ArrayList<>();
         for (int i = 0; i < known.getStartsCount(); i++) {
             partitions.add(lag.complete(known.getDescription().getPartitions(i), known.getStarts(i)));
+        }
+        for (OffsetRow other : known.getOthersList()) {
+            TopicRow topic = state.image().topic(other.getTopicId());
+            if (topic != null) {
+                StreamPartition partition = StreamPartition.newBuilder()
+                        .setPartition(TopicPartition.newBuilder()
+                                .setTopic(topic.getName())
+                                .setPartition(other.getPartition()))
+                        .setCommitted(other.getOffset())
+                        .build();
+                partitions.add(lag.complete(
+                        partition,
+                        Start.newBuilder().setOffset(other.getOffset()).build()));
+            }
         }
         return Calls.all(partitions)
                 .thenApply(complete -> known.getDescription().toBuilder()

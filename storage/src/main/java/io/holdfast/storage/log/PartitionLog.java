@@ -255,6 +255,14 @@ public final class PartitionLog implements Closeable {
         nextOffset = offset;
     }
 
+    /** Makes the log begin at this offset instead of 0. To no effect if it has, or had, records. */
+    public void begin(long offset) {
+        if (nextOffset == 0) {
+            startOffset = offset;
+            nextOffset = offset;
+        }
+    }
+
     /** Makes the log start at a later offset. Files go after the next durable checkpoint. */
     public void trim(long beforeOffset) {
         long start = Math.min(Math.max(startOffset, beforeOffset), nextOffset);

@@ -1,0 +1,258 @@
+package io.holdfast.cli.backup;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.google.protobuf.Message;
+import io.holdfast.cli.backup.BatchFile.Frame;
+import io.holdfast.cli.backup.Snapshot.Committed;
+import io.holdfast.cli.backup.Snapshot.QueueGroupPart;
+import io.holdfast.cli.backup.Snapshot.Range;
+import io.holdfast.cli.backup.Snapshot.ScheduledPart;
+import io.holdfast.cli.backup.Snapshot.StreamGroupPart;
+import io.holdfast.cli.backup.Snapshot.TopicPart;
+import io.holdfast.cli.declare.MessageText;
+import io.holdfast.client.HoldfastClient;
+import io.holdfast.client.HoldfastException;
+import io.holdfast.record.InvalidBatchException;
+import io.holdfast.record.LogRecord;
+import io.holdfast.record.RecordBatch;
+import io.holdfast.record.RecordBatchBuilder;
+import io.holdfast.storage.log.DurableDirectory;
+import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.Group;
+import io.holdfast.v1.ListScheduledResponse;
+import io.holdfast.v1.QueuePartition;
+import io.holdfast.v1.ReadResponse;
+import io.holdfast.v1.ScheduledRecord;
+import io.holdfast.v1.Start;
+import io.holdfast.v1.StreamGroup;
+import io.holdfast.v1.StreamPartition;
+import io.holdfast.v1.Topic;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Makes a backup, while the cluster works. First where the groups stand, then what waits for its time, then the records, so
+ * that no group stands beyond the records and no record that came due in between is missing. Only records that no earlier
+ * backup in the folder has are copied.
+ */
+final class BackupRun {
+    private static final int READ_BYTES = 4 << 20;
+    private static final int PLAIN_BYTES_MAX = 256 << 20;
+    private static final int SCHEDULE_PAGE = 1000;
+
+    private final HoldfastClient client;
+    private final BackupFolder folder;
+    private final long fileBytesMax;
+    private final ObjectMapper json = new ObjectMapper();
+    private final AtomicLong copiedRecords = new AtomicLong();
+    private final AtomicLong copiedBytes = new AtomicLong();
+
+    /** @param fileBytesMax a file of records is closed when it is so large */
+    BackupRun(HoldfastClient client, BackupFolder folder, long fileBytesMax) {
+        this.client = client;
+        this.folder = folder;
+        this.fileBytesMax = fileBytesMax;
+    }
+
+    long copiedRecords() {
+        return copiedRecords.get();
+    }
+
+    long copiedBytes() {
+        return copiedBytes.get();
+    }
+
+    Snapshot run() throws IOException {
+        String time = Instant.now().truncatedTo(ChronoUnit.MILLIS).toString();
+        List<QueueGroupPart> queueGroups = queueGroups();
+        List<StreamGroupPart> streamGroups = streamGroups();
+        List<Topic> topics = client.admin().listTopics("");
+        Map<String, ScheduledPart> scheduled = new LinkedHashMap<>();
+        String id = new Snapshot(time, List.of(), List.of(), List.of(), Map.of()).id();
+        for (Topic topic : topics) {
+            List<ScheduledRecord> records = scheduled(topic.getName());
+            if (!records.isEmpty()) {
+                scheduled.put(topic.getName(), folder.storeScheduled(id, topic.getName(), records));
+            }
+        }
+        List<TopicPart> parts = new ArrayList<>();
+        for (Topic topic : topics) {
+            parts.add(ranges(topic));
+        }
+        List<Parallel.Task> tasks = new ArrayList<>();
+        for (TopicPart topic : parts) {
+            for (int p = 0; p < topic.partitions().size(); p++) {
+                int partition = p;
+                tasks.add(() -> copy(topic, partition));
+            }
+        }
+        Parallel.run(tasks);
+        Snapshot snapshot = new Snapshot(time, parts, queueGroups, streamGroups, scheduled);
+        folder.add(snapshot);
+        return snapshot;
+    }
+
+    private ObjectNode settings(Message config) {
+        return json.valueToTree(MessageText.text(config));
+    }
+
+    private List<QueueGroupPart> queueGroups() {
+        List<QueueGroupPart> parts = new ArrayList<>();
+        for (Group group : client.queues().list("")) {
+            List<Long> floors = new ArrayList<>();
+            for (QueuePartition partition :
+                    client.queues().describe(group.getTopic(), group.getName()).getPartitionsList()) {
+                if (partition.hasError()) {
+                    throw new HoldfastException(
+                            partition.getError().getReason(),
+                            partition.getError().getOutcome(),
+                            "try again: where group " + group.getName() + " stands is not known: "
+                                    + partition.getError().getMessage());
+                }
+                floors.add(partition.getFloor());
+            }
+            parts.add(new QueueGroupPart(
+                    group.getTopic(),
+                    group.getName(),
+                    settings(group.getConfig().toBuilder().clearStart().build()),
+                    floors));
+        }
+        return parts;
+    }
+
+    private List<StreamGroupPart> streamGroups() {
+        List<StreamGroupPart> parts = new ArrayList<>();
+        for (StreamGroup group : client.streamGroups().list()) {
+            List<Committed> committed = new ArrayList<>();
+            for (StreamPartition partition :
+                    client.streamGroups().describe(group.getName()).getPartitionsList()) {
+                if (partition.hasCommitted()) {
+                    committed.add(new Committed(
+                            partition.getPartition().getTopic(),
+                            partition.getPartition().getPartition(),
+                            partition.getCommitted()));
+                }
+            }
+            parts.add(new StreamGroupPart(group.getName(), settings(group.getConfig()), committed));
+        }
+        return parts;
+    }
+
+    private List<ScheduledRecord> scheduled(String topic) {
+        List<ScheduledRecord> records = new ArrayList<>();
+        ListScheduledResponse page;
+        do {
+            String after =
+                    records.isEmpty() ? "" : records.get(records.size() - 1).getScheduleId();
+            page = client.schedules().list(topic, after, SCHEDULE_PAGE);
+            records.addAll(page.getRecordsList());
+        } while (page.getMore() && page.getRecordsCount() > 0);
+        return records;
+    }
+
+    private TopicPart ranges(Topic topic) {
+        int partitions = topic.getConfig().getPartitions();
+        List<Long> starts = client.admin()
+                .lookupOffsets(
+                        topic.getName(),
+                        partitions,
+                        Start.newBuilder().setEarliest(true).build());
+        List<Long> ends = client.admin()
+                .lookupOffsets(
+                        topic.getName(),
+                        partitions,
+                        Start.newBuilder().setLatest(true).build());
+        List<Range> ranges = new ArrayList<>();
+        for (int p = 0; p < partitions; p++) {
+            ranges.add(new Range(starts.get(p), Math.max(starts.get(p), ends.get(p))));
+        }
+        return new TopicPart(topic.getName(), topic.getTopicId(), settings(topic.getConfig()), ranges);
+    }
+
+    // ---- records
+
+    private void copy(TopicPart topic, int partition) throws IOException {
+        Range range = topic.partitions().get(partition);
+        Path data = folder.data(topic, partition);
+        long next = range.start();
+        for (BatchFile file : BatchFile.in(data)) {
+            next = Math.max(next, file.end());
+        }
+        if (next >= range.end()) {
+            return;
+        }
+        DurableDirectory.create(data);
+        while (next < range.end()) {
+            try (BatchFile.Writer writer = new BatchFile.Writer(data, next)) {
+                long begun = next;
+                while (next < range.end() && writer.size() < fileBytesMax) {
+                    next = copySome(topic, partition, next, range.end(), writer);
+                }
+                writer.finish();
+                copiedRecords.addAndGet(next - begun);
+                copiedBytes.addAndGet(writer.size());
+            }
+        }
+    }
+
+    private long copySome(TopicPart topic, int partition, long from, long end, BatchFile.Writer writer)
+            throws IOException {
+        ReadResponse read;
+        try {
+            read = client.backups().read(topic.name(), partition, from, end, READ_BYTES);
+        } catch (HoldfastException e) {
+            if (e.reason() == ErrorReason.ERROR_REASON_OFFSET_OUT_OF_RANGE) {
+                throw new IOException(
+                        "run it again: records of " + topic.name() + "/" + partition + " from offset " + from
+                                + " on were deleted while they were being copied",
+                        e);
+            }
+            throw e;
+        }
+        long next = from;
+        ByteBuffer batches = read.getBatches().asReadOnlyByteBuffer();
+        for (int i = 0; batches.hasRemaining() && next < end; i++) {
+            int size = RecordBatch.sizeAt(batches);
+            RecordBatch batch = new RecordBatch(batches.slice(batches.position(), size));
+            batches.position(batches.position() + size);
+            Frame frame = frame(batch, next, end, read.getBatchAppendTimes(i), topic, partition);
+            writer.add(frame);
+            next += frame.records();
+        }
+        if (next == from) {
+            throw new IOException("nothing could be read of " + topic.name() + "/" + partition + " at offset " + from);
+        }
+        return next;
+    }
+
+    /** The batch, or what of it is between the offsets. */
+    private static Frame frame(RecordBatch batch, long from, long end, long appendMs, TopicPart topic, int partition)
+            throws IOException {
+        try {
+            batch.verify();
+            long first = batch.baseOffset();
+            if (first == from && first + batch.recordCount() <= end) {
+                return new Frame(first, batch.recordCount(), appendMs, batch.bytes());
+            }
+            List<LogRecord> records = batch.records(PLAIN_BYTES_MAX);
+            RecordBatchBuilder part = new RecordBatchBuilder(batch.compression());
+            long until = Math.min(end, first + records.size());
+            for (long offset = from; offset < until; offset++) {
+                part.add(records.get((int) (offset - first)));
+            }
+            return new Frame(from, (int) (until - from), appendMs, part.build());
+        } catch (InvalidBatchException e) {
+            throw new IOException(
+                    topic.name() + "/" + partition + ": the batch at offset " + from + " is not valid", e);
+        }
+    }
+}

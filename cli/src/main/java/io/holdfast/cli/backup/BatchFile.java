@@ -1,0 +1,204 @@
+package io.holdfast.cli.backup;
+
+import io.holdfast.record.InvalidBatchException;
+import io.holdfast.record.RecordBatch;
+import io.holdfast.storage.log.DurableDirectory;
+import java.io.BufferedInputStream;
+import java.io.Closeable;
+import java.io.DataInputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Records of one partition, without a gap, in a file that never changes. Its name says which: {@code FIRST-END.batches}.
+ * The format is in docs/formats/backup.md.
+ *
+ * @param end offset after the last record
+ */
+record BatchFile(Path path, long first, long end) {
+    private static final String SUFFIX = ".batches";
+    private static final byte[] MAGIC = "HOLDFAST BATCHES 1\n".getBytes(StandardCharsets.US_ASCII);
+    private static final int FRAME_BYTES = 28;
+    private static final int BATCH_BYTES_MAX = 256 << 20;
+
+    /** A batch, its place and when it was appended. */
+    record Frame(long firstOffset, int records, long appendMs, ByteBuffer batch) {}
+
+    /** Files of a partition, by offset. */
+    static List<BatchFile> in(Path folder) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            return List.of();
+        }
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.filter(file -> file.getFileName().toString().matches("\\d{20}-\\d{20}" + SUFFIX))
+                    .map(file -> {
+                        String name = file.getFileName().toString();
+                        return new BatchFile(
+                                file, Long.parseLong(name.substring(0, 20)), Long.parseLong(name.substring(21, 41)));
+                    })
+                    .sorted(Comparator.comparingLong(BatchFile::first))
+                    .toList();
+        }
+    }
+
+    // ---- writing
+
+    /** Makes a file; it is there, whole and on disk, after {@link #finish}, and else not at all. */
+    static final class Writer implements Closeable {
+        private final Path folder;
+        private final Path temporary;
+        private final FileChannel channel;
+        private final long first;
+        private long next;
+        private long size;
+
+        Writer(Path folder, long first) throws IOException {
+            this.folder = folder;
+            this.first = first;
+            this.next = first;
+            this.temporary = folder.resolve("unfinished.tmp");
+            channel = FileChannel.open(
+                    temporary,
+                    StandardOpenOption.CREATE,
+                    StandardOpenOption.TRUNCATE_EXISTING,
+                    StandardOpenOption.WRITE);
+            write(ByteBuffer.wrap(MAGIC));
+        }
+
+        void add(Frame frame) throws IOException {
+            if (frame.firstOffset != next) {
+                throw new IOException("offset " + next + " is next, not " + frame.firstOffset);
+            }
+            ByteBuffer batch = frame.batch.duplicate();
+            ByteBuffer header = ByteBuffer.allocate(FRAME_BYTES)
+                    .putInt(batch.remaining())
+                    .putInt(frame.records)
+                    .putLong(frame.firstOffset)
+                    .putLong(frame.appendMs);
+            header.putInt(crc(header, batch)).flip();
+            write(header);
+            write(batch);
+            next += frame.records;
+        }
+
+        private void write(ByteBuffer bytes) throws IOException {
+            while (bytes.hasRemaining()) {
+                size += channel.write(bytes);
+            }
+        }
+
+        long size() {
+            return size;
+        }
+
+        void finish() throws IOException {
+            channel.force(true);
+            channel.close();
+            Files.move(
+                    temporary,
+                    folder.resolve(String.format("%020d-%020d%s", first, next, SUFFIX)),
+                    StandardCopyOption.ATOMIC_MOVE);
+            DurableDirectory.force(folder);
+        }
+
+        @Override
+        public void close() throws IOException {
+            channel.close();
+            Files.deleteIfExists(temporary);
+        }
+    }
+
+    /** Of the header's first 24 bytes and the batch. */
+    private static int crc(ByteBuffer header, ByteBuffer batch) {
+        CRC32C crc = new CRC32C();
+        crc.update(header.duplicate().position(0).limit(FRAME_BYTES - 4));
+        crc.update(batch.duplicate());
+        return (int) crc.getValue();
+    }
+
+    // ---- reading
+
+    Reader open() throws IOException {
+        return new Reader();
+    }
+
+    /** Reads and checks: every byte against a checksum, every offset against the one before. */
+    final class Reader implements Closeable {
+        private final DataInputStream in;
+        private long next = first;
+
+        private Reader() throws IOException {
+            in = new DataInputStream(new BufferedInputStream(Files.newInputStream(path), 1 << 20));
+            byte[] magic = in.readNBytes(MAGIC.length);
+            if (!Arrays.equals(magic, MAGIC)) {
+                in.close();
+                throw bad("it does not begin as such a file does", null);
+            }
+        }
+
+        /** Null at the end. */
+        @Nullable
+        Frame next() throws IOException {
+            if (next == end) {
+                if (in.read() >= 0) {
+                    throw bad("something follows its last record", null);
+                }
+                return null;
+            }
+            try {
+                ByteBuffer header = ByteBuffer.wrap(in.readNBytes(FRAME_BYTES));
+                if (header.remaining() < FRAME_BYTES) {
+                    throw new EOFException();
+                }
+                int length = header.getInt();
+                int records = header.getInt();
+                long firstOffset = header.getLong();
+                long appendMs = header.getLong();
+                int expected = header.getInt();
+                if (length < 0 || length > BATCH_BYTES_MAX) {
+                    throw bad("the batch after offset " + next + " does not match its checksum", null);
+                }
+                ByteBuffer batch = ByteBuffer.wrap(in.readNBytes(length));
+                if (batch.remaining() < length) {
+                    throw new EOFException();
+                }
+                if (crc(header, batch) != expected) {
+                    throw bad("the batch after offset " + next + " does not match its checksum", null);
+                }
+                RecordBatch checked = new RecordBatch(batch.duplicate());
+                checked.verify();
+                if (firstOffset != next || records != checked.recordCount() || records > end - next) {
+                    throw bad("offset " + next + " is missing", null);
+                }
+                next += records;
+                return new Frame(firstOffset, records, appendMs, batch);
+            } catch (EOFException e) {
+                throw bad("it ends at offset " + next, e);
+            } catch (InvalidBatchException e) {
+                throw bad("the batch after offset " + next + " is not valid", e);
+            }
+        }
+
+        private IOException bad(String what, @Nullable Exception cause) {
+            return new IOException(path + " is damaged: " + what, cause);
+        }
+
+        @Override
+        public void close() throws IOException {
+            in.close();
+        }
+    }
+}
