@@ -24,6 +24,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class RoutingCache implements AutoCloseable {
     private static final long REWATCH_MS = 50;
+    /** If one node after the other ends the watch at once. */
+    private static final long REWATCH_SLOWLY_MS = 500;
+
+    private static final long SHORT_NANOS = 1_000_000_000L;
 
     private final Connections connections;
     private final ScheduledExecutorService timer;
@@ -33,6 +37,9 @@ final class RoutingCache implements AutoCloseable {
     private Map<String, Map<Integer, List<Integer>>> topics = new HashMap<>();
     private boolean known;
     private int nextSeed;
+    /** Watches in a row that did not last. */
+    private int shortWatches;
+
     private boolean closed;
     private Context.@Nullable CancellableContext watch;
 
@@ -65,6 +72,7 @@ final class RoutingCache implements AutoCloseable {
             context = Context.ROOT.withCancellation();
             watch = context;
         }
+        long begun = System.nanoTime();
         connections.retryNow(address);
         context.run(() -> RouteServiceGrpc.newStub(connections.to(address))
                 .watchRoutes(WatchRoutesRequest.getDefaultInstance(), new StreamObserver<>() {
@@ -89,9 +97,14 @@ final class RoutingCache implements AutoCloseable {
                                 return;
                             }
                         }
-                        timer.schedule(RoutingCache.this::watchSomewhere, REWATCH_MS, TimeUnit.MILLISECONDS);
+                        timer.schedule(RoutingCache.this::watchSomewhere, delayMs(begun), TimeUnit.MILLISECONDS);
                     }
                 }));
+    }
+
+    private synchronized long delayMs(long begunNanos) {
+        shortWatches = System.nanoTime() - begunNanos < SHORT_NANOS ? shortWatches + 1 : 0;
+        return shortWatches < connections.known().size() ? REWATCH_MS : REWATCH_SLOWLY_MS;
     }
 
     private void take(GetRoutesResponse routes) {

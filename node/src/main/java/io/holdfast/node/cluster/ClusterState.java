@@ -181,6 +181,15 @@ public final class ClusterState {
         return down.contains(node);
     }
 
+    /** Whether so many nodes do not answer that the others may have elected new leaders without this one. */
+    public boolean isCutOff() {
+        int nodes = image.nodes().size();
+        long answering = image.nodes().keySet().stream()
+                .filter(node -> node == nodeId || !isDown(node))
+                .count();
+        return 2 * answering <= nodes;
+    }
+
     void setDown(int node, boolean isDown) {
         if (isDown ? down.add(node) : down.remove(node)) {
             changed();

@@ -2,6 +2,7 @@ package io.holdfast.node.service;
 
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
@@ -9,6 +10,7 @@ import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.record.KeyHash;
+import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.GetRoutesRequest;
 import io.holdfast.v1.GetRoutesResponse;
 import io.holdfast.v1.Node;
@@ -17,6 +19,7 @@ import io.holdfast.v1.RouteServiceGrpc;
 import io.holdfast.v1.TopicPartition;
 import io.holdfast.v1.WatchRoutesRequest;
 import io.holdfast.v1.WatchRoutesResponse;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -26,6 +29,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 /** RouteService. */
 public final class RouteGrpc extends RouteServiceGrpc.RouteServiceImplBase {
+    private static final Duration CUT_OFF_RETRY = Duration.ofSeconds(1);
+
     private final ClusterState state;
     private final Headers headers;
     private final Executor executor;
@@ -84,6 +89,13 @@ public final class RouteGrpc extends RouteServiceGrpc.RouteServiceImplBase {
                 to.onNext(WatchRoutesResponse.newBuilder()
                         .setRoutes(routes(topics))
                         .build());
+                if (state.isCutOff()) { // other nodes may know better who leads
+                    state.unwatch(watcher);
+                    to.onError(Errors.status(Refusal.later(
+                            ErrorReason.ERROR_REASON_UNAVAILABLE,
+                            "ask another node: most do not answer this one",
+                            CUT_OFF_RETRY)));
+                }
             }
         }
     }
@@ -119,7 +131,7 @@ public final class RouteGrpc extends RouteServiceGrpc.RouteServiceImplBase {
         return Route.newBuilder()
                 .setPartition(
                         TopicPartition.newBuilder().setTopic(topic.getName()).setPartition(partition))
-                .setLeaderNode(state.leader(group))
+                .setLeaderNode(state.isCutOff() ? 0 : state.leader(group))
                 .setTerm(replica == null ? 0 : replica.group().term())
                 .addAllReplicaNodes(topic.getAssignments(partition).getReplicaNodesList())
                 .setHashFirst((int) KeyHash.rangeFirst(partition, partitions))
