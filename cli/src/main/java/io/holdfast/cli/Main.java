@@ -4,6 +4,7 @@ import io.holdfast.cli.backup.BackupCommand;
 import io.holdfast.cli.bench.BenchCommand;
 import io.holdfast.cli.declare.ApplyCommand;
 import io.holdfast.cli.declare.ExportCommand;
+import io.holdfast.cli.doctor.DoctorCommand;
 import io.holdfast.cli.queue.DlqCommand;
 import io.holdfast.cli.queue.ExplainCommand;
 import io.holdfast.cli.queue.GroupCommand;
@@ -60,6 +61,7 @@ import picocli.CommandLine.HelpCommand;
             ClusterCommand.class,
             NodeCommand.class,
             ScrubCommand.class,
+            DoctorCommand.class,
             BenchCommand.class,
             HelpCommand.class
         })

@@ -196,7 +196,7 @@ public final class Node implements Closeable {
                 metrics,
                 threads.requests,
                 threads.timer,
-                disk::isNearlyFull);
+                disk);
         steps.started("queues", new QueueServices(server, services, state, registry, threads.requests, threads.timer));
         steps.started(
                 "stream groups",

@@ -7,7 +7,6 @@ import io.holdfast.node.cluster.NodeChannels;
 import io.holdfast.node.config.NodeConfig;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
-import java.util.function.BooleanSupplier;
 
 /** Builds the public services and adds them to the server. */
 public final class ApiServices {
@@ -16,7 +15,6 @@ public final class ApiServices {
     private final MetadataClient metadataClient;
     private final Appends appends;
 
-    /** @param diskFull whether writes must be refused for want of space */
     public ApiServices(
             ApiServer server,
             NodeConfig config,
@@ -27,12 +25,12 @@ public final class ApiServices {
             NodeMetrics metrics,
             Executor executor,
             ScheduledExecutorService timer,
-            BooleanSupplier diskFull) {
+            DiskFacts disk) {
         headers = new Headers(state);
         this.metadataClient = metadataClient;
         forwarder = new Forwarder(state, channels, timer, metrics);
         Reads reads = new Reads(state, headers, config.limits(), metrics, executor, timer);
-        appends = new Appends(state, config.limits(), metrics, diskFull);
+        appends = new Appends(state, config.limits(), metrics, disk::isNearlyFull);
         server.add(new LogGrpc(
                 state, appends, reads, headers, forwarder, new ProducerIds(metadataClient), metrics, executor, timer));
         server.add(new TopicGrpc(
@@ -46,7 +44,7 @@ public final class ApiServices {
                 config.limits().partitionsPerTopicMax()));
         server.add(new BackupGrpc(state, appends, forwarder, headers, executor));
         server.add(new RouteGrpc(state, headers, executor));
-        server.add(new ClusterGrpc(state, metadata, metadataClient, channels, headers, executor, timer));
+        server.add(new ClusterGrpc(state, metadata, metadataClient, channels, disk, headers, executor, timer));
     }
 
     public Headers headers() {

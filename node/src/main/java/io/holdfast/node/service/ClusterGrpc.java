@@ -1,5 +1,6 @@
 package io.holdfast.node.service;
 
+import com.google.protobuf.util.Timestamps;
 import io.grpc.stub.StreamObserver;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.metadata.MetadataImage;
@@ -24,6 +25,7 @@ import io.holdfast.v1.DescribeClusterResponse;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.ListEventsRequest;
 import io.holdfast.v1.ListEventsResponse;
+import io.holdfast.v1.NodeFacts;
 import io.holdfast.v1.NodeState;
 import io.holdfast.v1.NodeStatus;
 import io.holdfast.v1.ReplicaRole;
@@ -31,6 +33,7 @@ import io.holdfast.v1.ReplicaStatus;
 import io.holdfast.v1.SetNodeStateRequest;
 import io.holdfast.v1.SetNodeStateResponse;
 import io.holdfast.v1.TopicPartition;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -52,6 +55,7 @@ public final class ClusterGrpc extends ClusterServiceGrpc.ClusterServiceImplBase
     private final MetadataReplica metadata;
     private final MetadataClient client;
     private final NodeChannels channels;
+    private final DiskFacts disk;
     private final Headers headers;
     private final Executor executor;
     private final ScheduledExecutorService timer;
@@ -61,6 +65,7 @@ public final class ClusterGrpc extends ClusterServiceGrpc.ClusterServiceImplBase
             MetadataReplica metadata,
             MetadataClient client,
             NodeChannels channels,
+            DiskFacts disk,
             Headers headers,
             Executor executor,
             ScheduledExecutorService timer) {
@@ -68,6 +73,7 @@ public final class ClusterGrpc extends ClusterServiceGrpc.ClusterServiceImplBase
         this.metadata = metadata;
         this.client = client;
         this.channels = channels;
+        this.disk = disk;
         this.headers = headers;
         this.executor = executor;
         this.timer = timer;
@@ -89,7 +95,8 @@ public final class ClusterGrpc extends ClusterServiceGrpc.ClusterServiceImplBase
                                 .setHeader(headers.header()
                                         .setTerm(metadata.group().term()))
                                 .setMetadataLeaderNode(metadata.group().leaderNode())
-                                .setTopics(state.image().topics().size());
+                                .setTopics(state.image().topics().size())
+                                .setFacts(facts());
                         nodes.forEach(node -> response.addNodes(node.join()));
                         for (TopicRow topic : state.image().topics().values()) {
                             response.setPartitions(response.getPartitions() + topic.getAssignmentsCount());
@@ -100,6 +107,17 @@ public final class ClusterGrpc extends ClusterServiceGrpc.ClusterServiceImplBase
                         return response.build();
                     });
         });
+    }
+
+    private NodeFacts facts() {
+        return NodeFacts.newBuilder()
+                .setNow(Timestamps.fromMillis(System.currentTimeMillis()))
+                .setStarted(Timestamps.fromMillis(
+                        ManagementFactory.getRuntimeMXBean().getStartTime()))
+                .setDiskBytes(disk.totalBytes())
+                .setDiskFreeBytes(disk.freeBytes())
+                .setDiskFull(disk.isNearlyFull())
+                .build();
     }
 
     /** What the metadata say of each node. */
