@@ -6,6 +6,7 @@ import io.holdfast.client.HoldfastException;
 import io.holdfast.v1.ClusterEvent;
 import io.holdfast.v1.DescribeClusterResponse;
 import io.holdfast.v1.NodeStatus;
+import io.holdfast.v1.RaiseFeatureLevelResponse;
 import io.holdfast.v1.ReplicaRole;
 import io.holdfast.v1.ReplicaStatus;
 import java.time.Duration;
@@ -47,7 +48,8 @@ final class ClusterCommand implements Runnable {
             System.out.println("cluster " + cluster.getHeader().getClusterId() + ": " + cluster.getTopics()
                     + " topics, "
                     + cluster.getPartitions() + " partitions, metadata leader "
-                    + (cluster.getMetadataLeaderNode() == 0 ? "none" : "node " + cluster.getMetadataLeaderNode()));
+                    + (cluster.getMetadataLeaderNode() == 0 ? "none" : "node " + cluster.getMetadataLeaderNode())
+                    + ", feature level " + cluster.getFeatureLevel());
             boolean healthy = cluster.getMetadataLeaderNode() != 0;
             Table nodes = new Table(
                     "NODE", "ADDRESS", "RACK", "VERSION", "STATE", "LEADS", "FOLLOWS", "RESTING", "JOINING", "DAMAGED",
@@ -95,6 +97,29 @@ final class ClusterCommand implements Runnable {
             }
             return healthy ? 0 : Main.EXIT_FAILED;
         }
+    }
+
+    @Command(
+            mixinStandardHelpOptions = true,
+            description = {
+                "After a new version was installed on all nodes: lets them use what is new in it.",
+                "Until then the version before can be installed again; afterwards it cannot."
+            })
+    int upgrade(
+            @Mixin ConnectOptions connect,
+            @Option(names = "--plan", description = "Only say what would be done.") boolean plan) {
+        try (HoldfastClient client = connect.connect()) {
+            RaiseFeatureLevelResponse level = client.admin().raiseFeatureLevel(plan);
+            System.out.println(
+                    level.getBefore() == level.getAfter()
+                            ? "the feature level is " + level.getAfter() + ", the highest that all nodes know"
+                            : (plan ? "would raise" : "raised") + " the feature level from " + level.getBefore()
+                                    + " to " + level.getAfter());
+            if (level.getHeldBackByCount() > 0) {
+                System.out.println("older versions run on nodes " + level.getHeldBackByList());
+            }
+        }
+        return 0;
     }
 
     @Command(

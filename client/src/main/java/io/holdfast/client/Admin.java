@@ -23,6 +23,8 @@ import io.holdfast.v1.NodeState;
 import io.holdfast.v1.OpenProducerRequest;
 import io.holdfast.v1.OpenProducerResponse;
 import io.holdfast.v1.PartitionOffset;
+import io.holdfast.v1.RaiseFeatureLevelRequest;
+import io.holdfast.v1.RaiseFeatureLevelResponse;
 import io.holdfast.v1.RouteServiceGrpc;
 import io.holdfast.v1.ScrubRequest;
 import io.holdfast.v1.ScrubResponse;
@@ -185,6 +187,19 @@ public final class Admin {
         } catch (StatusRuntimeException e) {
             throw HoldfastException.of(e);
         }
+    }
+
+    /**
+     * After an upgrade of all nodes, lets them use what is new.
+     *
+     * @param planOnly only say what would be
+     */
+    public RaiseFeatureLevelResponse raiseFeatureLevel(boolean planOnly) {
+        RaiseFeatureLevelRequest request =
+                RaiseFeatureLevelRequest.newBuilder().setPlanOnly(planOnly).build();
+        return call(
+                true,
+                channel -> timed(ClusterServiceGrpc.newBlockingStub(channel)).raiseFeatureLevel(request));
     }
 
     /**

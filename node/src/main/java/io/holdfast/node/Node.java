@@ -2,6 +2,7 @@ package io.holdfast.node;
 
 import com.codahale.metrics.Gauge;
 import com.codahale.metrics.MetricRegistry;
+import io.holdfast.consensus.metadata.FeatureLevel;
 import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.consensus.metadata.MetadataReplica;
 import io.holdfast.consensus.partition.PartitionHost;
@@ -120,6 +121,7 @@ public final class Node implements Closeable {
         notReady = "waiting for the other nodes of cluster.initial-nodes";
         ClusterFormation.Outcome formation = new ClusterFormation(identity, config.initialNodes(), channels).run();
         ClusterState state = new ClusterState(formation.formation().getClusterId(), config.nodeId());
+        state.watch(() -> stopIfTooOld(state));
 
         notReady = "opening the metadata group";
         PayloadReaders payloadReaders =
@@ -239,7 +241,16 @@ public final class Node implements Closeable {
                 .setRaftAddress(config.raftAddress())
                 .setRack(config.rack())
                 .setVersion(version)
+                .setFeatureLevel(FeatureLevel.KNOWN)
                 .build();
+    }
+
+    /** What this version does not understand it must not touch. */
+    private void stopIfTooOld(ClusterState state) {
+        int level = state.image().clusterNodes().featureLevel();
+        if (level > FeatureLevel.KNOWN) {
+            onFatal.accept(FeatureLevel.tooOld(config.nodeId(), FeatureLevel.KNOWN, level));
+        }
     }
 
     /** From the metadata, or, before there is any, from the configuration. */

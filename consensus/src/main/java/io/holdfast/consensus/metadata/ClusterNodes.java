@@ -16,20 +16,25 @@ import java.util.TreeMap;
  * @param rows by node id
  * @param states of nodes that are not simply active, by node id
  * @param removed the latest, oldest first
+ * @param featureLevel see {@link FeatureLevel}; at least 1
  */
 public record ClusterNodes(
-        NavigableMap<Integer, NodeRow> rows, NavigableMap<Integer, NodeStateRow> states, List<RemovedNodeRow> removed) {
+        NavigableMap<Integer, NodeRow> rows,
+        NavigableMap<Integer, NodeStateRow> states,
+        List<RemovedNodeRow> removed,
+        int featureLevel) {
     private static final int REMOVED_KEPT = 1_000;
 
     public static final ClusterNodes EMPTY =
-            new ClusterNodes(Collections.emptyNavigableMap(), Collections.emptyNavigableMap(), List.of());
+            new ClusterNodes(Collections.emptyNavigableMap(), Collections.emptyNavigableMap(), List.of(), 1);
 
-    static ClusterNodes of(List<NodeRow> rows, List<NodeStateRow> states, List<RemovedNodeRow> removed) {
+    static ClusterNodes of(
+            List<NodeRow> rows, List<NodeStateRow> states, List<RemovedNodeRow> removed, int featureLevel) {
         NavigableMap<Integer, NodeRow> byId = new TreeMap<>();
         rows.forEach(row -> byId.put(row.getNodeId(), row));
         NavigableMap<Integer, NodeStateRow> statesById = new TreeMap<>();
         states.forEach(row -> statesById.put(row.getNodeId(), row));
-        return new ClusterNodes(byId, statesById, List.copyOf(removed));
+        return new ClusterNodes(byId, statesById, List.copyOf(removed), Math.max(1, featureLevel));
     }
 
     /** What is wanted of a node; active unless somebody said otherwise. */
@@ -48,7 +53,11 @@ public record ClusterNodes(
     ClusterNodes with(NodeRow node) {
         NavigableMap<Integer, NodeRow> changed = new TreeMap<>(rows);
         changed.put(node.getNodeId(), node);
-        return new ClusterNodes(changed, states, removed);
+        return new ClusterNodes(changed, states, removed, featureLevel);
+    }
+
+    ClusterNodes withFeatureLevel(int level) {
+        return new ClusterNodes(rows, states, removed, level);
     }
 
     ClusterNodes with(NodeStateRow state) {
@@ -58,7 +67,7 @@ public record ClusterNodes(
         } else {
             changed.put(state.getNodeId(), state);
         }
-        return new ClusterNodes(rows, changed, removed);
+        return new ClusterNodes(rows, changed, removed, featureLevel);
     }
 
     ClusterNodes without(NodeRow node, long nowMs) {
@@ -73,6 +82,6 @@ public record ClusterNodes(
                 .setIncarnation(node.getIncarnation())
                 .setRemovedMs(nowMs)
                 .build());
-        return new ClusterNodes(fewer, fewerStates, List.copyOf(more));
+        return new ClusterNodes(fewer, fewerStates, List.copyOf(more), featureLevel);
     }
 }

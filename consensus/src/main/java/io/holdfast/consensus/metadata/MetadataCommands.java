@@ -61,6 +61,8 @@ public final class MetadataCommands {
             case REGISTER_NODE ->
                 nodes.register(image, command.getRegisterNode().getNode());
             case SET_NODE_STATE -> nodes.setState(image, command.getSetNodeState());
+            case RAISE_FEATURE_LEVEL ->
+                nodes.raise(image, command.getRaiseFeatureLevel().getLevel());
             case REMOVE_NODE -> nodes.remove(image, command.getRemoveNode().getNodeId());
             case CHANGE_REPLICAS -> nodes.change(image, command.getChangeReplicas());
             case CONFIRM_REPLICAS -> nodes.confirm(image, command.getConfirmReplicas());

@@ -164,6 +164,7 @@ public record MetadataImage(
                 .addAllEvents(events.latest())
                 .setNextProducerId(nextProducerId)
                 .setNextTopicId(nextTopicId)
+                .setFeatureLevel(clusterNodes.featureLevel())
                 .build();
     }
 
@@ -172,7 +173,8 @@ public record MetadataImage(
         row.getNamedProducersList().forEach(producer -> producers.put(producer.getName(), producer));
         return new MetadataImage(
                 row.getAppliedIndex(),
-                ClusterNodes.of(row.getNodesList(), row.getNodeStatesList(), row.getRemovedNodesList()),
+                ClusterNodes.of(
+                        row.getNodesList(), row.getNodeStatesList(), row.getRemovedNodesList(), row.getFeatureLevel()),
                 Topics.EMPTY.with(row.getTopicsList()),
                 producers,
                 QueueGroups.of(row.getGroupsList(), row.getNextGroupId()),

@@ -52,6 +52,12 @@ final class NodeCommands {
             reply.setResult(MetadataResult.METADATA_RESULT_NODE_REMOVED);
             return image;
         }
+        int level = image.clusterNodes().featureLevel();
+        if (FeatureLevel.of(node) < level) {
+            reply.setResult(MetadataResult.METADATA_RESULT_NODE_TOO_OLD)
+                    .setMessage(FeatureLevel.tooOld(node.getNodeId(), FeatureLevel.of(node), level));
+            return image;
+        }
         NodeRow before = image.nodes().get(node.getNodeId());
         if (node.equals(before)) {
             return image;
@@ -64,7 +70,25 @@ final class NodeCommands {
             events.add("node " + node.getNodeId() + " is at " + node.getApiAddress() + " now, version "
                     + node.getVersion());
         }
-        return image.with(index, image.clusterNodes().with(node));
+        ClusterNodes nodes = image.clusterNodes().with(node);
+        boolean isFirst = image.nodes().isEmpty(); // a new cluster need not be understood by older versions
+        return image.with(index, isFirst ? nodes.withFeatureLevel(FeatureLevel.of(node)) : nodes);
+    }
+
+    MetadataImage raise(MetadataImage image, int level) {
+        int before = image.clusterNodes().featureLevel();
+        if (level <= before) {
+            return image;
+        }
+        if (level > FeatureLevel.common(image.nodes().values())) {
+            reply.setResult(MetadataResult.METADATA_RESULT_INVALID)
+                    .setMessage("upgrade nodes "
+                            + FeatureLevel.heldBackBy(image.nodes().values())
+                            + " first: they do not know feature level " + level);
+            return image;
+        }
+        events.add("the feature level was raised from " + before + " to " + level);
+        return image.with(index, image.clusterNodes().withFeatureLevel(level));
     }
 
     MetadataImage setState(MetadataImage image, SetNodeStateCommand command) {

@@ -52,7 +52,7 @@ public final class NodeRegistration {
      * before. One whose row is unchanged needs no leader to start.
      *
      * @param wasMember it has been a member before; then there is nothing to wait for
-     * @throws IOException if the node has been removed from the cluster
+     * @throws IOException if the node has been removed from the cluster, or is too old for it
      */
     public void run(boolean wasMember) throws IOException, InterruptedException {
         boolean accepted = false;
@@ -130,6 +130,9 @@ public final class NodeRegistration {
                     .register(RegisterRequest.newBuilder().setNode(self).build());
             if (response.getRemoved()) {
                 throw new IOException(REMOVED);
+            }
+            if (!response.getRefusal().isEmpty()) {
+                throw new IOException(response.getRefusal());
             }
             return response;
         } catch (StatusRuntimeException e) {

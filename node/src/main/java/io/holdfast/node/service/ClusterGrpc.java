@@ -3,15 +3,18 @@ package io.holdfast.node.service;
 import com.google.protobuf.util.Timestamps;
 import io.grpc.stub.StreamObserver;
 import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.metadata.FeatureLevel;
 import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.consensus.metadata.MetadataReplica;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.HelloRequest;
 import io.holdfast.internal.v1.MetadataCommand;
+import io.holdfast.internal.v1.MetadataResult;
 import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.internal.v1.NodeServiceGrpc;
 import io.holdfast.internal.v1.PartitionAssignment;
+import io.holdfast.internal.v1.RaiseFeatureLevelCommand;
 import io.holdfast.internal.v1.SetNodeStateCommand;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.cluster.Calls;
@@ -28,6 +31,8 @@ import io.holdfast.v1.ListEventsResponse;
 import io.holdfast.v1.NodeFacts;
 import io.holdfast.v1.NodeState;
 import io.holdfast.v1.NodeStatus;
+import io.holdfast.v1.RaiseFeatureLevelRequest;
+import io.holdfast.v1.RaiseFeatureLevelResponse;
 import io.holdfast.v1.ReplicaRole;
 import io.holdfast.v1.ReplicaStatus;
 import io.holdfast.v1.SetNodeStateRequest;
@@ -36,6 +41,7 @@ import io.holdfast.v1.TopicPartition;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -96,7 +102,8 @@ public final class ClusterGrpc extends ClusterServiceGrpc.ClusterServiceImplBase
                                         .setTerm(metadata.group().term()))
                                 .setMetadataLeaderNode(metadata.group().leaderNode())
                                 .setTopics(state.image().topics().size())
-                                .setFacts(facts());
+                                .setFacts(facts())
+                                .setFeatureLevel(state.image().clusterNodes().featureLevel());
                         nodes.forEach(node -> response.addNodes(node.join()));
                         for (TopicRow topic : state.image().topics().values()) {
                             response.setPartitions(response.getPartitions() + topic.getAssignmentsCount());
@@ -204,6 +211,38 @@ public final class ClusterGrpc extends ClusterServiceGrpc.ClusterServiceImplBase
                         .thenCompose(reply -> client.applied(reply.getIndex(), left))
                         .thenApply(ok -> plan);
             });
+        });
+    }
+
+    @Override
+    public void raiseFeatureLevel(RaiseFeatureLevelRequest request, StreamObserver<RaiseFeatureLevelResponse> to) {
+        Replies.send(to, executor, () -> {
+            Duration left = Forwarder.left();
+            return client.current(left).thenCompose(image -> {
+                Collection<NodeRow> nodes = image.nodes().values();
+                int before = image.clusterNodes().featureLevel();
+                int after = Math.max(before, FeatureLevel.common(nodes));
+                RaiseFeatureLevelResponse plan = RaiseFeatureLevelResponse.newBuilder()
+                        .setHeader(headers.header())
+                        .setBefore(before)
+                        .setAfter(after)
+                        .addAllHeldBackBy(FeatureLevel.heldBackBy(nodes))
+                        .build();
+                return request.getPlanOnly() || after == before
+                        ? CompletableFuture.completedFuture(plan)
+                        : raise(after, left).thenApply(ok -> plan);
+            });
+        });
+    }
+
+    private CompletableFuture<Void> raise(int level, Duration left) {
+        MetadataCommand command = MetadataCommand.newBuilder()
+                .setRaiseFeatureLevel(RaiseFeatureLevelCommand.newBuilder().setLevel(level))
+                .build();
+        return client.submit(command, left).thenAccept(reply -> {
+            if (reply.getResult() != MetadataResult.METADATA_RESULT_DONE) {
+                throw Refusal.invalid(reply.getMessage());
+            }
         });
     }
 

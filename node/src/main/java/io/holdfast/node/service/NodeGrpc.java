@@ -131,10 +131,11 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
                     .setRegisterNode(RegisterNodeCommand.newBuilder().setNode(node))
                     .build();
             return replica.submit(command).thenApply(reply -> {
-                boolean removed = reply.getResult() == MetadataResult.METADATA_RESULT_NODE_REMOVED;
+                boolean accepted = reply.getResult() == MetadataResult.METADATA_RESULT_DONE;
                 return RegisterResponse.newBuilder()
-                        .setAccepted(!removed)
-                        .setRemoved(removed)
+                        .setAccepted(accepted)
+                        .setRemoved(reply.getResult() == MetadataResult.METADATA_RESULT_NODE_REMOVED)
+                        .setRefusal(accepted ? "" : reply.getMessage())
                         .build();
             });
         });

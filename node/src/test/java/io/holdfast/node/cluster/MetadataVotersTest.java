@@ -69,7 +69,7 @@ class MetadataVotersTest {
         MetadataImage none = MetadataImage.EMPTY;
         return new MetadataImage(
                 nodes,
-                new ClusterNodes(rows, new TreeMap<>(), List.of()),
+                new ClusterNodes(rows, new TreeMap<>(), List.of(), 1),
                 none.allTopics(),
                 none.namedProducers(),
                 none.groups(),

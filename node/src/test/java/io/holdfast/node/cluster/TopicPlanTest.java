@@ -40,7 +40,7 @@ class TopicPlanTest {
                     NodeRow.newBuilder().setNodeId(id).setIncarnation("i" + id).build());
         }
         MetadataImage none = MetadataImage.EMPTY;
-        ClusterNodes cluster = new ClusterNodes(rows, new TreeMap<>(), List.of());
+        ClusterNodes cluster = new ClusterNodes(rows, new TreeMap<>(), List.of(), 1);
         return new MetadataImage(
                 nodes, cluster, none.allTopics(), none.namedProducers(), none.groups(), none.events(), 1, 1);
     }
