@@ -114,7 +114,7 @@ public final class Node implements Closeable {
         if (config.httpPort() > 0) {
             steps.started("http", new AdminHttp(config.bindHost(), config.httpPort(), registry, () -> notReady));
         }
-        NodeGrpc nodeGrpc = new NodeGrpc(identity.self(), threads.blocking);
+        NodeGrpc nodeGrpc = new NodeGrpc(identity.self(), threads.blocking, config.copyBytesPerSecond());
         ApiServer server = steps.started("api", new ApiServer(config, threads.requests, nodeGrpc));
         NodeChannels channels = steps.started("channels", new NodeChannels());
 

@@ -2,7 +2,6 @@ package io.holdfast.cli.backup;
 
 import io.holdfast.cli.ConnectOptions;
 import io.holdfast.cli.Table;
-import io.holdfast.cli.backup.RestoreRun.Choice;
 import io.holdfast.cli.backup.Snapshot.TopicPart;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.node.config.ConfigException;
@@ -177,8 +176,8 @@ public final class BackupCommand implements Runnable {
         if (all.isEmpty()) {
             throw new ConfigException(folder + " has no backups in it");
         }
-        Choice whole = RestoreRun.choose(all, at, only == null);
-        Choice choice = whole.of(names(whole.records(), only), replicas);
+        RestoreChoice whole = RestoreChoice.choose(all, at, only == null);
+        RestoreChoice choice = whole.of(names(whole.records(), only), replicas);
         try (HoldfastClient client = connect.connect()) {
             RestoreRun run = new RestoreRun(client, backups, choice);
             List<String> inTheWay = run.inTheWay();

@@ -14,9 +14,7 @@ import io.holdfast.cli.declare.MessageText;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.HoldfastException;
 import io.holdfast.record.InvalidBatchException;
-import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordBatch;
-import io.holdfast.record.RecordBatchBuilder;
 import io.holdfast.storage.log.DurableDirectory;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.Group;
@@ -46,7 +44,6 @@ import java.util.concurrent.atomic.AtomicLong;
  */
 final class BackupRun {
     private static final int READ_BYTES = 4 << 20;
-    private static final int PLAIN_BYTES_MAX = 256 << 20;
     private static final int SCHEDULE_PAGE = 1000;
 
     private final HoldfastClient client;
@@ -224,7 +221,7 @@ final class BackupRun {
             int size = RecordBatch.sizeAt(batches);
             RecordBatch batch = new RecordBatch(batches.slice(batches.position(), size));
             batches.position(batches.position() + size);
-            Frame frame = frame(batch, next, end, read.getBatchAppendTimes(i), topic, partition);
+            Frame frame = checked(batch, read.getBatchAppendTimes(i)).between(next, end);
             writer.add(frame);
             next += frame.records();
         }
@@ -234,25 +231,12 @@ final class BackupRun {
         return next;
     }
 
-    /** The batch, or what of it is between the offsets. */
-    private static Frame frame(RecordBatch batch, long from, long end, long appendMs, TopicPart topic, int partition)
-            throws IOException {
+    private static Frame checked(RecordBatch batch, long appendMs) throws IOException {
         try {
             batch.verify();
-            long first = batch.baseOffset();
-            if (first == from && first + batch.recordCount() <= end) {
-                return new Frame(first, batch.recordCount(), appendMs, batch.bytes());
-            }
-            List<LogRecord> records = batch.records(PLAIN_BYTES_MAX);
-            RecordBatchBuilder part = new RecordBatchBuilder(batch.compression());
-            long until = Math.min(end, first + records.size());
-            for (long offset = from; offset < until; offset++) {
-                part.add(records.get((int) (offset - first)));
-            }
-            return new Frame(from, (int) (until - from), appendMs, part.build());
+            return new Frame(batch.baseOffset(), batch.recordCount(), appendMs, batch.bytes());
         } catch (InvalidBatchException e) {
-            throw new IOException(
-                    topic.name() + "/" + partition + ": the batch at offset " + from + " is not valid", e);
+            throw new IOException("a batch arrived damaged: " + e.getMessage(), e);
         }
     }
 }

@@ -1,7 +1,9 @@
 package io.holdfast.cli.backup;
 
 import io.holdfast.record.InvalidBatchException;
+import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordBatch;
+import io.holdfast.record.RecordBatchBuilder;
 import io.holdfast.storage.log.DurableDirectory;
 import java.io.BufferedInputStream;
 import java.io.Closeable;
@@ -33,9 +35,30 @@ record BatchFile(Path path, long first, long end) {
     private static final byte[] MAGIC = "HOLDFAST BATCHES 1\n".getBytes(StandardCharsets.US_ASCII);
     private static final int FRAME_BYTES = 28;
     private static final int BATCH_BYTES_MAX = 256 << 20;
+    private static final int PLAIN_BYTES_MAX = 256 << 20;
 
     /** A batch, its place and when it was appended. */
-    record Frame(long firstOffset, int records, long appendMs, ByteBuffer batch) {}
+    record Frame(long firstOffset, int records, long appendMs, ByteBuffer batch) {
+        /** What of it is from the one offset to before the other. */
+        Frame between(long from, long until) throws IOException {
+            long begin = Math.max(from, firstOffset);
+            long stop = Math.min(until, firstOffset + records);
+            if (stop - begin == records) {
+                return this;
+            }
+            try {
+                RecordBatch whole = new RecordBatch(batch.duplicate());
+                List<LogRecord> all = whole.records(PLAIN_BYTES_MAX);
+                RecordBatchBuilder part = new RecordBatchBuilder(whole.compression());
+                for (long offset = begin; offset < stop; offset++) {
+                    part.add(all.get((int) (offset - firstOffset)));
+                }
+                return new Frame(begin, (int) (stop - begin), appendMs, part.build());
+            } catch (InvalidBatchException e) {
+                throw new IOException("the batch at offset " + firstOffset + " is not valid", e);
+            }
+        }
+    }
 
     /** Files of a partition, by offset. */
     static List<BatchFile> in(Path folder) throws IOException {

@@ -10,11 +10,6 @@ import io.holdfast.cli.backup.Snapshot.TopicPart;
 import io.holdfast.cli.declare.MessageText;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.Position;
-import io.holdfast.node.config.ConfigException;
-import io.holdfast.record.InvalidBatchException;
-import io.holdfast.record.LogRecord;
-import io.holdfast.record.RecordBatch;
-import io.holdfast.record.RecordBatchBuilder;
 import io.holdfast.v1.Group;
 import io.holdfast.v1.QueueConfig;
 import io.holdfast.v1.ScheduledRecord;
@@ -25,7 +20,6 @@ import io.holdfast.v1.Topic;
 import io.holdfast.v1.TopicConfig;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -34,7 +28,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Puts a backup into a cluster: topics with their settings, records with their offsets and append times, groups where they
@@ -42,43 +35,14 @@ import org.jspecify.annotations.Nullable;
  */
 final class RestoreRun {
     private static final int CALL_BYTES = 1 << 20;
-    private static final int PLAIN_BYTES_MAX = 256 << 20;
     private static final int SCHEDULED_AT_ONCE = 100;
 
     private final HoldfastClient client;
     private final BackupFolder folder;
-    private final Choice choice;
+    private final RestoreChoice choice;
     private final AtomicLong restored = new AtomicLong();
 
-    /**
-     * What to restore.
-     *
-     * @param records the backup that has the records
-     * @param positions the backup that says where groups stood; null for nowhere: they begin at the beginning
-     * @param atMs no record that was appended later; null for all
-     * @param topics names of the topics to restore, and what they shall be called
-     * @param streamGroups also these
-     * @param replicas of each partition; null for as many as there were
-     */
-    record Choice(
-            Snapshot records,
-            @Nullable Snapshot positions,
-            @Nullable Long atMs,
-            Map<String, String> topics,
-            boolean streamGroups,
-            @Nullable Integer replicas) {
-        Choice of(Map<String, String> names, @Nullable Integer copies) {
-            return new Choice(records, positions, atMs, names, streamGroups, copies);
-        }
-
-        List<TopicPart> parts() {
-            return records.topics().stream()
-                    .filter(topic -> topics.containsKey(topic.name()))
-                    .toList();
-        }
-    }
-
-    RestoreRun(HoldfastClient client, BackupFolder folder, Choice choice) {
+    RestoreRun(HoldfastClient client, BackupFolder folder, RestoreChoice choice) {
         this.client = client;
         this.folder = folder;
         this.choice = choice;
@@ -90,14 +54,14 @@ final class RestoreRun {
 
     /** Topics and groups of these names that are there already. */
     List<String> inTheWay() {
-        Set<String> names = new HashSet<>(choice.topics.values());
+        Set<String> names = new HashSet<>(choice.topics().values());
         List<String> found = client.admin().listTopics("").stream()
                 .map(Topic::getName)
                 .filter(names::contains)
                 .map(name -> "topic " + name)
                 .collect(Collectors.toCollection(ArrayList::new));
-        if (choice.streamGroups && choice.positions != null) {
-            Set<String> groups = choice.positions.streamGroups().stream()
+        if (choice.streamGroups() && choice.positions() != null) {
+            Set<String> groups = choice.positions().streamGroups().stream()
                     .map(StreamGroupPart::name)
                     .collect(Collectors.toSet());
             client.streamGroups().list().stream()
@@ -139,13 +103,13 @@ final class RestoreRun {
             restoreQueueGroups(topic, ends);
             client.admin().updateTopic(name, config(topic));
         }
-        if (choice.streamGroups) {
+        if (choice.streamGroups()) {
             restoreStreamGroups(ends);
         }
     }
 
     private String newName(String topic) {
-        return choice.topics.getOrDefault(topic, topic);
+        return choice.topics().getOrDefault(topic, topic);
     }
 
     /** Nothing may be deleted, or refused, while the records of then come back one after the other. */
@@ -158,8 +122,8 @@ final class RestoreRun {
 
     private TopicConfig config(TopicPart topic) {
         TopicConfig.Builder config = config(topic.settings(), TopicConfig.newBuilder(), topic.name());
-        if (choice.replicas != null) {
-            config.setReplicas(choice.replicas);
+        if (choice.replicas() != null) {
+            config.setReplicas(choice.replicas());
         }
         return config.build();
     }
@@ -191,10 +155,10 @@ final class RestoreRun {
         long appendMs = 0;
         try (BackupReader reader = new BackupReader(folder, topic, partition, next)) {
             for (Frame frame = reader.next(); frame != null; frame = reader.next()) {
-                if (choice.atMs != null && frame.appendMs() > choice.atMs) {
+                if (choice.atMs() != null && frame.appendMs() > choice.atMs()) {
                     break;
                 }
-                Frame part = part(frame, next, range.end(), name, partition);
+                Frame part = frame.between(next, range.end());
                 int size = part.batch().remaining();
                 if (!batches.isEmpty() && (part.appendMs() != appendMs || bytes + size > CALL_BYTES)) {
                     first = send(name, partition, first, appendMs, batches, (int) (next - first));
@@ -219,33 +183,14 @@ final class RestoreRun {
         return end;
     }
 
-    /** What of a batch is between the offsets. */
-    private static Frame part(Frame frame, long from, long end, String name, int partition) throws IOException {
-        long until = Math.min(end, frame.firstOffset() + frame.records());
-        if (frame.firstOffset() == from && until - from == frame.records()) {
-            return frame;
-        }
-        try {
-            RecordBatch batch = new RecordBatch(frame.batch());
-            List<LogRecord> records = batch.records(PLAIN_BYTES_MAX);
-            RecordBatchBuilder builder = new RecordBatchBuilder(batch.compression());
-            for (long offset = from; offset < until; offset++) {
-                builder.add(records.get((int) (offset - frame.firstOffset())));
-            }
-            return new Frame(from, (int) (until - from), frame.appendMs(), builder.build());
-        } catch (InvalidBatchException e) {
-            throw new IOException(name + "/" + partition + ": the batch at offset " + from + " is not valid", e);
-        }
-    }
-
     // ---- what is besides
 
     private void restoreScheduled(TopicPart topic, String name) throws IOException {
-        if (choice.atMs != null || client.schedules().list(name, "", 1).getTotalRecords() > 0) {
+        if (choice.atMs() != null || client.schedules().list(name, "", 1).getTotalRecords() > 0) {
             return; // what waited then is not known, or it was done before
         }
         Map<Integer, List<io.holdfast.v1.Record>> waiting = new LinkedHashMap<>();
-        for (ScheduledRecord one : folder.readScheduled(choice.records, topic.name())) {
+        for (ScheduledRecord one : folder.readScheduled(choice.records(), topic.name())) {
             waiting.computeIfAbsent(one.getPartition(), p -> new ArrayList<>())
                     .add(one.getRecord().toBuilder()
                             .setDeliverAt(one.getDeliverAt())
@@ -260,9 +205,9 @@ final class RestoreRun {
     }
 
     private void restoreQueueGroups(TopicPart topic, Map<String, List<Long>> ends) {
-        Snapshot positions = choice.positions;
+        Snapshot positions = choice.positions();
         String name = newName(topic.name());
-        Snapshot known = positions == null ? choice.records : positions;
+        Snapshot known = positions == null ? choice.records() : positions;
         for (QueueGroupPart group : known.queueGroups()) {
             if (group.topic().equals(topic.name())) {
                 restore(group, name, ends.getOrDefault(name, List.of()), positions != null);
@@ -298,11 +243,11 @@ final class RestoreRun {
     }
 
     private void restoreStreamGroups(Map<String, List<Long>> ends) {
-        Snapshot positions = choice.positions;
+        Snapshot positions = choice.positions();
         Set<String> present = client.streamGroups().list().stream()
                 .map(group -> group.getName())
                 .collect(Collectors.toSet());
-        Snapshot known = positions == null ? choice.records : positions;
+        Snapshot known = positions == null ? choice.records() : positions;
         for (StreamGroupPart group : known.streamGroups()) {
             if (!present.contains(group.name())) {
                 client.streamGroups()
@@ -326,31 +271,5 @@ final class RestoreRun {
                 client.streamGroups().seek(group.name(), targets, false);
             }
         }
-    }
-
-    /**
-     * The backups to restore from; no topics yet.
-     *
-     * @param all oldest first
-     * @param at bring everything back as it was then; null for as it is in the last
-     */
-    static Choice choose(List<Snapshot> all, @Nullable Instant at, boolean streamGroups) {
-        Snapshot last = all.get(all.size() - 1);
-        if (at == null) {
-            return new Choice(last, last, null, Map.of(), streamGroups, null);
-        }
-        Snapshot positions = null;
-        Snapshot records = null;
-        for (Snapshot one : all) {
-            if (!one.instant().isAfter(at)) {
-                positions = one;
-            } else if (records == null) {
-                records = one;
-            }
-        }
-        if (records == null) {
-            throw new ConfigException("name a time before " + last.time() + ": no backup is younger");
-        }
-        return new Choice(records, positions, at.toEpochMilli(), Map.of(), streamGroups, null);
     }
 }

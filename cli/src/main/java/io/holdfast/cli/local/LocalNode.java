@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A node process on this machine: its folder holds its configuration, its log, its data and its process id, so that
@@ -28,6 +29,9 @@ public final class LocalNode {
     private List<String> moreJvmOptions = List.of();
     private List<String> launcher = List.of();
     private Map<String, String> environment = Map.of();
+    /** The process, if this object started it. */
+    private volatile @Nullable Process started;
+
     private String classPath = System.getProperty("java.class.path");
 
     LocalNode(int id, Path folder, LocalPorts ports) {
@@ -129,6 +133,7 @@ public final class LocalNode {
                 .redirectOutput(ProcessBuilder.Redirect.appendTo(logFile().toFile()))
                 .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
                 .start();
+        started = process;
         Files.writeString(folder.resolve(PID_FILE), Long.toString(process.pid()));
     }
 
@@ -147,6 +152,10 @@ public final class LocalNode {
 
     /** Process ids are used again: only a process that was started with our configuration is ours. */
     private boolean isOurs(ProcessHandle handle) {
+        Process mine = started;
+        if (mine != null && mine.isAlive() && mine.pid() == handle.pid()) {
+            return true; // whatever its command line says: while a program takes another's place it is empty
+        }
         Path commandLine = Path.of("/proc", Long.toString(handle.pid()), "cmdline");
         try {
             return !Files.exists(commandLine)

@@ -16,6 +16,7 @@ public enum Setting {
     LISTEN_HTTP_PORT("listen.http-port", "7402"),
     CLUSTER_INITIAL_NODES("cluster.initial-nodes", "1@127.0.0.1:7400"),
     CLUSTER_NODE_DEAD_AFTER("cluster.node-dead-after", "5m"),
+    CLUSTER_COPY_RATE("cluster.copy-rate", "64MiB"),
     RAFT_ELECTION_TIMEOUT_MIN("raft.election-timeout-min", "1500ms"),
     RAFT_ELECTION_TIMEOUT_MAX("raft.election-timeout-max", "2500ms"),
     RAFT_CHECKPOINT_ENTRIES("raft.checkpoint-entries", "20000"),

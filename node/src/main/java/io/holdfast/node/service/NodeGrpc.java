@@ -1,5 +1,6 @@
 package io.holdfast.node.service;
 
+import com.google.common.util.concurrent.RateLimiter;
 import com.google.protobuf.ByteString;
 import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
@@ -47,9 +48,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -57,20 +55,24 @@ import org.slf4j.LoggerFactory;
 /** Node to node. Answers Hello from the first moment on, the rest once the node has its replicas. */
 public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
     private static final Logger LOG = LoggerFactory.getLogger(NodeGrpc.class);
-    private static final long RECEIVER_PATIENCE_SECONDS = 30;
     private static final int DAMAGED_MAX = 1_000;
 
     private final NodeRow self;
     private final Executor blocking;
+    private final RateLimiter copyRate;
     private volatile @Nullable Formation formation;
     private volatile @Nullable MetadataReplica metadata;
     private volatile @Nullable ClusterState state;
     private volatile @Nullable RestingGroups resting;
 
-    /** @param blocking runs checkpoint transfers */
-    public NodeGrpc(NodeRow self, Executor blocking) {
+    /**
+     * @param blocking runs checkpoint transfers
+     * @param copyBytesPerSecond of all of them together
+     */
+    public NodeGrpc(NodeRow self, Executor blocking, long copyBytesPerSecond) {
         this.self = self;
         this.blocking = blocking;
+        this.copyRate = RateLimiter.create(copyBytesPerSecond);
     }
 
     /** From now on peers may ask about this node's partitions. */
@@ -254,7 +256,7 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
     @Override
     public void fetchCheckpoint(FetchCheckpointRequest request, StreamObserver<FetchCheckpointResponse> to) {
         ServerCallStreamObserver<FetchCheckpointResponse> call = (ServerCallStreamObserver<FetchCheckpointResponse>) to;
-        PacedSender sender = new PacedSender(call);
+        CheckpointSender sender = new CheckpointSender(call, copyRate);
         blocking.execute(() -> {
             try {
                 GroupId group = GroupId.of(request.getGroupId().toByteArray());
@@ -277,47 +279,5 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
                 }
             }
         });
-    }
-
-    /** Sends no faster than the receiver takes. */
-    private static final class PacedSender {
-        private final ServerCallStreamObserver<FetchCheckpointResponse> call;
-        private final ReentrantLock lock = new ReentrantLock();
-        private final Condition ready = lock.newCondition();
-
-        PacedSender(ServerCallStreamObserver<FetchCheckpointResponse> call) {
-            this.call = call;
-            call.setOnReadyHandler(this::wake);
-            call.setOnCancelHandler(this::wake);
-        }
-
-        private void wake() {
-            lock.lock();
-            try {
-                ready.signalAll();
-            } finally {
-                lock.unlock();
-            }
-        }
-
-        void send(FetchCheckpointResponse part) {
-            lock.lock();
-            try {
-                while (!call.isReady() && !call.isCancelled()) {
-                    if (!ready.await(RECEIVER_PATIENCE_SECONDS, TimeUnit.SECONDS)) {
-                        throw new IllegalStateException("the receiver takes nothing");
-                    }
-                }
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new IllegalStateException("interrupted", e);
-            } finally {
-                lock.unlock();
-            }
-            if (call.isCancelled()) {
-                throw new IllegalStateException("the receiver has gone");
-            }
-            call.onNext(part);
-        }
     }
 }
