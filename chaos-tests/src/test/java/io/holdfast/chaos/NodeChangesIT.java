@@ -28,7 +28,7 @@ class NodeChangesIT {
     private static final String TOPIC = "moves";
     private static final int PARTITIONS = 4;
     private static final int REPLICAS = 3;
-    private static final int ROUNDS = Integer.getInteger("holdfast.rounds", 4);
+    private static final int ROUNDS = Integer.getInteger("holdfast.rounds", 3);
     private static final long SEED = Long.getLong("holdfast.seed", System.nanoTime());
     private static final Duration PATIENCE = Duration.ofSeconds(90);
     private static final int NODES_MAX = 7;

@@ -22,6 +22,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -149,6 +150,7 @@ class RestIT {
         }
     }
 
+    @Tag("slow")
     @Test
     @Timeout(300)
     void shouldLoseNothingWhenNodesDieWhilePartitionsFallAsleepAndWake() throws Exception {

@@ -138,7 +138,7 @@ class StreamKillsIT {
             for (int i = 0; i < 3; i++) {
                 members.add(new Member(cluster, "member-" + names++));
             }
-            for (int round = 0; round < Integer.getInteger("holdfast.rounds", 4); round++) {
+            for (int round = 0; round < Integer.getInteger("holdfast.rounds", 3); round++) {
                 awaitProgress(300);
                 Member chosen = members.get(random.nextInt(members.size()));
                 switch (round % 6) {
