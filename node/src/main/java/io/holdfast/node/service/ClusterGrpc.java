@@ -121,9 +121,9 @@ public final class ClusterGrpc extends ClusterServiceGrpc.ClusterServiceImplBase
                 .setNow(Timestamps.fromMillis(System.currentTimeMillis()))
                 .setStarted(Timestamps.fromMillis(
                         ManagementFactory.getRuntimeMXBean().getStartTime()))
+                .setDiskFull(disk.isNearlyFull()) // looks again
                 .setDiskBytes(disk.totalBytes())
                 .setDiskFreeBytes(disk.freeBytes())
-                .setDiskFull(disk.isNearlyFull())
                 .build();
     }
 

@@ -58,6 +58,7 @@ public final class RouteGrpc extends RouteServiceGrpc.RouteServiceImplBase {
         private final AtomicBoolean queued = new AtomicBoolean();
         private final Runnable watcher = this::changed;
         private long sentVersion;
+        private boolean ended;
 
         Watch(List<String> topics, ServerCallStreamObserver<WatchRoutesResponse> to) {
             this.topics = topics;
@@ -84,12 +85,13 @@ public final class RouteGrpc extends RouteServiceGrpc.RouteServiceImplBase {
             long version = state.version();
             if (to.isCancelled()) {
                 state.unwatch(watcher);
-            } else if (version > sentVersion && to.isReady()) {
+            } else if (!ended && version > sentVersion && to.isReady()) {
                 sentVersion = version;
                 to.onNext(WatchRoutesResponse.newBuilder()
                         .setRoutes(routes(topics))
                         .build());
                 if (state.isCutOff()) { // other nodes may know better who leads
+                    ended = true;
                     state.unwatch(watcher);
                     to.onError(Errors.status(Refusal.later(
                             ErrorReason.ERROR_REASON_UNAVAILABLE,

@@ -146,8 +146,12 @@ final class RaftTransport implements RaftServerRpc {
     /** One timer for the heartbeats of all groups that this node leads. */
     private void tick() {
         appenders.forEach((group, ofGroup) -> {
-            ofGroup.forEach(PipelinedAppender::tick);
-            lookForMajority(group, ofGroup);
+            try {
+                ofGroup.forEach(PipelinedAppender::tick);
+                lookForMajority(group, ofGroup);
+            } catch (RuntimeException e) { // of a group that is being closed; the others' heartbeats must go on
+                LOG.debug("{}: {}", group, e.toString());
+            }
         });
     }
 
@@ -156,16 +160,20 @@ final class RaftTransport implements RaftServerRpc {
      * group for an election timeout, and so never as long as clients still reach the leader and send.
      */
     private void lookForMajority(RaftGroupId group, Set<PipelinedAppender> ofGroup) {
-        Set<RaftPeerId> heard = new HashSet<>();
         PipelinedAppender silent = null;
         for (PipelinedAppender appender : ofGroup) {
-            if (appender.hasHeardFor(settings.silenceMsMax())) {
-                heard.add(appender.getFollowerId());
-            } else {
+            if (!appender.hasHeardFor(settings.silenceMsMax())) {
                 silent = appender;
             }
         }
-        if (silent != null && !Majority.has(silent.getServer(), heard::contains) && steppingDown.add(group)) {
+        if (silent == null) {
+            return;
+        }
+        Set<RaftPeerId> heard = new HashSet<>();
+        ofGroup.stream()
+                .filter(appender -> appender.hasHeardFor(settings.silenceMsMax()))
+                .forEach(appender -> heard.add(appender.getFollowerId()));
+        if (!Majority.has(silent.getServer(), heard::contains) && steppingDown.add(group)) {
             blocking.execute(() -> stepDown(group));
         }
     }
