@@ -81,8 +81,7 @@ public final class BackupAdmin {
     }
 
     private long end(String topic, int partition) {
-        return admin.lookupOffsets(
-                        topic, partition + 1, Start.newBuilder().setLatest(true).build())
+        return admin.lookupOffsets(topic, partition + 1, Position.latest().start())
                 .get(partition);
     }
 

@@ -28,7 +28,6 @@ import java.util.zip.CRC32C;
  */
 final class BackupFolder {
     private static final String FORMAT = "holdfast-backup 1";
-
     private static final String OWNER = "holdfast-backup.json";
 
     private final Path root;

@@ -13,6 +13,7 @@ import io.holdfast.cli.backup.Snapshot.TopicPart;
 import io.holdfast.cli.declare.MessageText;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.HoldfastException;
+import io.holdfast.client.Position;
 import io.holdfast.record.InvalidBatchException;
 import io.holdfast.record.RecordBatch;
 import io.holdfast.storage.log.DurableDirectory;
@@ -22,7 +23,6 @@ import io.holdfast.v1.ListScheduledResponse;
 import io.holdfast.v1.QueuePartition;
 import io.holdfast.v1.ReadResponse;
 import io.holdfast.v1.ScheduledRecord;
-import io.holdfast.v1.Start;
 import io.holdfast.v1.StreamGroup;
 import io.holdfast.v1.StreamPartition;
 import io.holdfast.v1.Topic;
@@ -74,11 +74,10 @@ final class BackupRun {
         List<StreamGroupPart> streamGroups = streamGroups();
         List<Topic> topics = client.admin().listTopics("");
         Map<String, ScheduledPart> scheduled = new LinkedHashMap<>();
-        String id = new Snapshot(time, List.of(), List.of(), List.of(), Map.of()).id();
         for (Topic topic : topics) {
             List<ScheduledRecord> records = scheduled(topic.getName());
             if (!records.isEmpty()) {
-                scheduled.put(topic.getName(), folder.storeScheduled(id, topic.getName(), records));
+                scheduled.put(topic.getName(), folder.storeScheduled(Snapshot.id(time), topic.getName(), records));
             }
         }
         List<TopicPart> parts = new ArrayList<>();
@@ -159,15 +158,9 @@ final class BackupRun {
     private TopicPart ranges(Topic topic) {
         int partitions = topic.getConfig().getPartitions();
         List<Long> starts = client.admin()
-                .lookupOffsets(
-                        topic.getName(),
-                        partitions,
-                        Start.newBuilder().setEarliest(true).build());
+                .lookupOffsets(topic.getName(), partitions, Position.earliest().start());
         List<Long> ends = client.admin()
-                .lookupOffsets(
-                        topic.getName(),
-                        partitions,
-                        Start.newBuilder().setLatest(true).build());
+                .lookupOffsets(topic.getName(), partitions, Position.latest().start());
         List<Range> ranges = new ArrayList<>();
         for (int p = 0; p < partitions; p++) {
             ranges.add(new Range(starts.get(p), Math.max(starts.get(p), ends.get(p))));

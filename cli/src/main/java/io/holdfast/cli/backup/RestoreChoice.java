@@ -34,6 +34,11 @@ record RestoreChoice(
                 .toList();
     }
 
+    /** The backup that says which groups there are: where they stood, or else that they are there. */
+    Snapshot groups() {
+        return positions == null ? records : positions;
+    }
+
     /**
      * The backups to restore from; no topics yet.
      *

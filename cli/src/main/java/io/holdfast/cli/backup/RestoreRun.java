@@ -16,6 +16,7 @@ import io.holdfast.v1.ScheduledRecord;
 import io.holdfast.v1.SeekTarget;
 import io.holdfast.v1.Start;
 import io.holdfast.v1.StreamConfig;
+import io.holdfast.v1.StreamGroup;
 import io.holdfast.v1.Topic;
 import io.holdfast.v1.TopicConfig;
 import java.io.IOException;
@@ -135,9 +136,7 @@ final class RestoreRun {
     }
 
     private List<Long> ends(String topic, int partitions) {
-        return client.admin()
-                .lookupOffsets(
-                        topic, partitions, Start.newBuilder().setLatest(true).build());
+        return client.admin().lookupOffsets(topic, partitions, Position.latest().start());
     }
 
     // ---- records
@@ -205,12 +204,10 @@ final class RestoreRun {
     }
 
     private void restoreQueueGroups(TopicPart topic, Map<String, List<Long>> ends) {
-        Snapshot positions = choice.positions();
         String name = newName(topic.name());
-        Snapshot known = positions == null ? choice.records() : positions;
-        for (QueueGroupPart group : known.queueGroups()) {
+        for (QueueGroupPart group : choice.groups().queueGroups()) {
             if (group.topic().equals(topic.name())) {
-                restore(group, name, ends.getOrDefault(name, List.of()), positions != null);
+                restore(group, name, ends.getOrDefault(name, List.of()), choice.positions() != null);
             }
         }
     }
@@ -243,12 +240,9 @@ final class RestoreRun {
     }
 
     private void restoreStreamGroups(Map<String, List<Long>> ends) {
-        Snapshot positions = choice.positions();
-        Set<String> present = client.streamGroups().list().stream()
-                .map(group -> group.getName())
-                .collect(Collectors.toSet());
-        Snapshot known = positions == null ? choice.records() : positions;
-        for (StreamGroupPart group : known.streamGroups()) {
+        Set<String> present =
+                client.streamGroups().list().stream().map(StreamGroup::getName).collect(Collectors.toSet());
+        for (StreamGroupPart group : choice.groups().streamGroups()) {
             if (!present.contains(group.name())) {
                 client.streamGroups()
                         .create(
@@ -257,7 +251,7 @@ final class RestoreRun {
                                         .build());
             }
             List<SeekTarget> targets = new ArrayList<>();
-            for (Committed one : positions == null ? List.<Committed>of() : group.committed()) {
+            for (Committed one : choice.positions() == null ? List.<Committed>of() : group.committed()) {
                 List<Long> ofTopic = ends.get(newName(one.topic()));
                 if (ofTopic != null && one.partition() < ofTopic.size()) {
                     targets.add(SeekTarget.newBuilder()

@@ -50,6 +50,10 @@ record Snapshot(
 
     /** Name of its files: the time, without what file systems do not like. */
     String id() {
+        return id(time);
+    }
+
+    static String id(String time) {
         return time.replaceAll("[^0-9TZ]", "");
     }
 }

@@ -42,7 +42,8 @@ public final class ExportCommand implements Callable<Integer> {
     private ClusterFile of(HoldfastClient client) {
         List<Group> groups = client.queues().list("");
         Set<String> deadLetters = new HashSet<>();
-        groups.forEach(group -> deadLetters.add(group.getTopic() + "." + group.getName() + ".dlq"));
+        groups.forEach(group -> deadLetters.add(
+                client.deadLetters(group.getTopic(), group.getName()).topicName()));
         ClusterFile file = new ClusterFile(new LinkedHashMap<>(), new LinkedHashMap<>(), new LinkedHashMap<>());
         for (Topic topic : client.admin().listTopics("")) {
             if (!deadLetters.contains(topic.getName())) {

@@ -231,7 +231,7 @@ final class ClusterExamination {
         }
         if (leaderless.isEmpty() && thin.isEmpty()) {
             findings.fine(topics.size() + " topics, " + routes.getRoutesCount()
-                    + " partitions, all with a leader and all " + "their replicas");
+                    + " partitions, all with a leader and all their replicas");
         }
     }
 

@@ -118,22 +118,23 @@ public final class RouteGrpc extends RouteServiceGrpc.RouteServiceImplBase {
                 }
             }
         }
+        boolean leadersKnown = !state.isCutOff();
         for (TopicRow topic : rows) {
             for (int p = 0; p < topic.getAssignmentsCount(); p++) {
-                response.addRoutes(route(topic, p));
+                response.addRoutes(route(topic, p, leadersKnown));
             }
         }
         return response.build();
     }
 
-    private Route route(TopicRow topic, int partition) {
+    private Route route(TopicRow topic, int partition, boolean leaderKnown) {
         GroupId group = MetadataImage.group(topic, partition);
         PartitionReplica replica = state.replica(group);
         int partitions = topic.getAssignmentsCount();
         return Route.newBuilder()
                 .setPartition(
                         TopicPartition.newBuilder().setTopic(topic.getName()).setPartition(partition))
-                .setLeaderNode(state.isCutOff() ? 0 : state.leader(group))
+                .setLeaderNode(leaderKnown ? state.leader(group) : 0)
                 .setTerm(replica == null ? 0 : replica.group().term())
                 .addAllReplicaNodes(topic.getAssignments(partition).getReplicaNodesList())
                 .setHashFirst((int) KeyHash.rangeFirst(partition, partitions))

@@ -79,8 +79,7 @@ final class InboundCalls extends FrameReader {
     private void append(long call, AppendEntriesRequestProto request) {
         try {
             check(request.getServerRequest());
-            RaftGroupId group = RaftGroupId.valueOf(
-                    request.getServerRequest().getRaftGroupId().getId());
+            RaftGroupId group = groupOf(request.getServerRequest());
             if (isFollowing(group, request) && !lanes.isBusy(group)) {
                 appendNow(call, request);
             } else {
@@ -112,8 +111,7 @@ final class InboundCalls extends FrameReader {
     private void readIndex(long call, ReadIndexRequestProto request) {
         try {
             check(request.getServerRequest());
-            RaftGroupId group = RaftGroupId.valueOf(
-                    request.getServerRequest().getRaftGroupId().getId());
+            RaftGroupId group = groupOf(request.getServerRequest());
             whenDone(
                     call,
                     confirmLeader
@@ -148,10 +146,14 @@ final class InboundCalls extends FrameReader {
         if (!addressee.equals(server.getId())) {
             throw new IOException(addressee + " is not here: this is " + server.getId());
         }
-        RaftGroupId group = RaftGroupId.valueOf(request.getRaftGroupId().getId());
+        RaftGroupId group = groupOf(request);
         if (!openGroups.test(group)) {
             throw new IOException(group + " is not open here");
         }
+    }
+
+    private static RaftGroupId groupOf(RaftRpcRequestProto request) {
+        return RaftGroupId.valueOf(request.getRaftGroupId().getId());
     }
 
     private void whenDone(long call, CompletableFuture<? extends MessageLite> answer) {
