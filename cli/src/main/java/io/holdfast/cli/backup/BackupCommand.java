@@ -12,9 +12,10 @@ import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -110,7 +111,8 @@ public final class BackupCommand implements Runnable {
     int verify(@Parameters(paramLabel = "FOLDER") Path folder) throws IOException {
         BackupFolder backups = BackupFolder.open(folder);
         List<String> bad = new ArrayList<>();
-        AtomicLong records = new AtomicLong();
+        long records = 0;
+        Set<BatchFile> files = new LinkedHashSet<>(); // backups share them
         List<Snapshot> all = backups.list();
         for (Snapshot one : all) {
             for (String topic : one.scheduled().keySet()) {
@@ -122,14 +124,20 @@ public final class BackupCommand implements Runnable {
             }
             for (TopicPart topic : one.topics()) {
                 for (int p = 0; p < topic.partitions().size(); p++) {
-                    try (BackupReader reader = new BackupReader(backups, topic, p, 0)) {
-                        for (BatchFile.Frame frame = reader.next(); frame != null; frame = reader.next()) {
-                            records.addAndGet(frame.records());
-                        }
+                    try {
+                        files.addAll(BackupReader.files(
+                                backups, topic, p, topic.partitions().get(p).start()));
                     } catch (IOException e) {
                         bad.add(one.time() + ": " + e.getMessage());
                     }
                 }
+            }
+        }
+        for (BatchFile file : files) {
+            try {
+                records += file.check();
+            } catch (IOException e) {
+                bad.add(e.getMessage());
             }
         }
         bad.forEach(System.out::println);

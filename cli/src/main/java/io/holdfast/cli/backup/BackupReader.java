@@ -7,11 +7,11 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The batches of one partition of a backup in order, each checked; fails if one is missing. */
 final class BackupReader implements Closeable {
-    private final String name;
     private final Deque<BatchFile> files = new ArrayDeque<>();
     private final long end;
     private BatchFile.@Nullable Reader open;
@@ -20,12 +20,33 @@ final class BackupReader implements Closeable {
     /** @param from begin with the batch that has this record, at least the backup's first */
     BackupReader(BackupFolder folder, TopicPart topic, int partition, long from) throws IOException {
         Range range = topic.partitions().get(partition);
-        this.name = topic.name() + "/" + partition;
         this.end = range.end();
         this.next = Math.max(from, range.start());
-        BatchFile.in(folder.data(topic, partition)).stream()
-                .filter(file -> file.end() > next && file.first() < end)
-                .forEach(files::add);
+        files.addAll(files(folder, topic, partition, next));
+    }
+
+    /**
+     * The files that have a partition's records from this offset to the backup's end.
+     *
+     * @throws IOException if some are in none
+     */
+    static List<BatchFile> files(BackupFolder folder, TopicPart topic, int partition, long from) throws IOException {
+        long end = topic.partitions().get(partition).end();
+        List<BatchFile> files = BatchFile.in(folder.data(topic, partition)).stream()
+                .filter(file -> file.end() > from && file.first() < end)
+                .toList();
+        long next = from;
+        for (BatchFile file : files) {
+            if (file.first() > next) {
+                break;
+            }
+            next = file.end();
+        }
+        if (next < end) {
+            throw new IOException(
+                    topic.name() + "/" + partition + " is damaged: no file has the record at offset " + next);
+        }
+        return files;
     }
 
     /** Null after the last. The first may begin before what was asked for, the last end after the backup's end. */
@@ -33,11 +54,7 @@ final class BackupReader implements Closeable {
     Frame next() throws IOException {
         while (next < end) {
             if (open == null) {
-                BatchFile file = files.poll();
-                if (file == null || file.first() > next) {
-                    throw new IOException(name + " is damaged: no file has the record at offset " + next);
-                }
-                open = file.open();
+                open = files.remove().open();
             }
             Frame frame = open.next();
             if (frame == null) {

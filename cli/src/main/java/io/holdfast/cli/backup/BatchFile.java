@@ -154,6 +154,16 @@ record BatchFile(Path path, long first, long end) {
 
     // ---- reading
 
+    /** Reads all of it; returns how many records it has. */
+    long check() throws IOException {
+        try (Reader reader = open()) {
+            while (reader.next() != null) {
+                // checked by having been read
+            }
+        }
+        return end - first;
+    }
+
     Reader open() throws IOException {
         return new Reader();
     }
