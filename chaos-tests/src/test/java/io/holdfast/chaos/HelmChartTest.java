@@ -19,7 +19,8 @@ import org.junit.jupiter.api.Test;
 
 /** The chart, linted and rendered by Helm itself. */
 class HelmChartTest {
-    private static final Path CHART = Path.of("..", "deploy", "helm", "holdfast").toAbsolutePath();
+    private static final Path CHART =
+            Path.of("..", "deploy", "helm", "holdfast").toAbsolutePath();
 
     private static List<JsonNode> render(Map<String, Object> values) throws Exception {
         TemplateCommand template = new Helm(CHART).template().withName("log").withNamespace("prod");
@@ -123,8 +124,10 @@ class HelmChartTest {
         JsonNode container = container(all);
         NodeConfig config = configOf(container, 0);
         Map<String, Integer> ports = new HashMap<>();
-        container.get("ports").forEach(port -> ports.put(
-                port.get("name").asText(), port.get("containerPort").asInt()));
+        container
+                .get("ports")
+                .forEach(port -> ports.put(
+                        port.get("name").asText(), port.get("containerPort").asInt()));
         assertThat(ports).containsEntry("http", config.httpPort()).containsEntry("api", config.apiPort());
         assertThat(container.at("/startupProbe/httpGet/path").asText()).isEqualTo("/health/live");
         assertThat(container.at("/livenessProbe/httpGet/path").asText()).isEqualTo("/health/live");

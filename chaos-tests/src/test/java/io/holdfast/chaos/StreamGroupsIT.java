@@ -315,6 +315,32 @@ class StreamGroupsIT {
         other.leave(false);
     }
 
+    /** Its heartbeats end with its client, also those to nodes that it has not talked to yet. */
+    @Test
+    void shouldNotBeAMemberWhoseClientIsClosed() {
+        client.admin().createTopic("orphaned", 2, 3);
+        HoldfastClient closed = cluster.connect();
+        StreamSettings settings = StreamSettings.of("orphans", "orphaned").withConfig(timeouts(3, 60));
+        StreamConsumer orphan = closed.newStreamConsumer(settings);
+        TestCluster.await("both", PATIENCE, () -> {
+            orphan.poll(Duration.ZERO);
+            return orphan.partitions("orphaned").size() == 2;
+        });
+
+        closed.close();
+
+        try (StreamConsumer heir = client.newStreamConsumer(settings)) {
+            TestCluster.await("the other to own both", PATIENCE, () -> {
+                heir.poll(Duration.ZERO);
+                return heir.partitions("orphaned").size() == 2;
+            });
+        }
+        assertThatThrownBy(() -> orphan.poll(Duration.ofSeconds(5)))
+                .isInstanceOf(HoldfastException.class)
+                .hasMessageContaining("closed");
+        orphan.close();
+    }
+
     @Test
     void shouldFenceAMemberThatDoesNotLetGo() {
         client.admin().createTopic("kept", 2, 3);

@@ -14,6 +14,7 @@ final class Connections implements AutoCloseable {
 
     private final List<String> seeds;
     private final Map<String, ManagedChannel> channels = new ConcurrentHashMap<>();
+    private volatile boolean closed;
 
     Connections(List<String> seeds) {
         this.seeds = List.copyOf(seeds);
@@ -30,8 +31,9 @@ final class Connections implements AutoCloseable {
         return all;
     }
 
+    /** After the end, one whose calls fail. */
     ManagedChannel to(String address) {
-        return channels.computeIfAbsent(
+        ManagedChannel channel = channels.computeIfAbsent(
                 address,
                 key -> NettyChannelBuilder.forTarget(key)
                         .usePlaintext()
@@ -40,6 +42,14 @@ final class Connections implements AutoCloseable {
                         .keepAliveTime(10, TimeUnit.SECONDS)
                         .keepAliveTimeout(5, TimeUnit.SECONDS)
                         .build());
+        if (closed) {
+            channel.shutdownNow();
+        }
+        return channel;
+    }
+
+    boolean isClosed() {
+        return closed;
     }
 
     /** Tries again at once to reach a node whose connection is backing off. */
@@ -52,6 +62,7 @@ final class Connections implements AutoCloseable {
 
     @Override
     public void close() {
+        closed = true;
         channels.values().forEach(ManagedChannel::shutdownNow);
     }
 }

@@ -5,6 +5,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ThreadPoolExecutor;
 
 /**
  * A connection to a cluster. Make one per process and share it: it is thread-safe, and its producers and readers share
@@ -40,6 +41,8 @@ public final class HoldfastClient implements AutoCloseable {
             return thread;
         });
         executor.setRemoveOnCancelPolicy(true);
+        executor.setRejectedExecutionHandler(
+                new ThreadPoolExecutor.DiscardPolicy()); // after the end nothing is tried again
         timer = executor;
         callbacks = Executors.newSingleThreadExecutor(task -> {
             Thread thread = new Thread(task, "holdfast-callbacks");
@@ -128,6 +131,7 @@ public final class HoldfastClient implements AutoCloseable {
         return new StreamConsumer(settings, connections, routes, timer, admin);
     }
 
+    /** Breaks all connections. Consumers that were not closed before do not leave their groups: their sessions end. */
     @Override
     public void close() {
         routes.close();

@@ -180,6 +180,11 @@ final class StreamMembership implements AutoCloseable {
     private void failed(HoldfastException why) throws InterruptedException {
         long pauseMs;
         synchronized (this) {
+            if (connections.isClosed()) {
+                failure = HoldfastException.notApplied(ErrorReason.ERROR_REASON_UNAVAILABLE, "the client is closed");
+                closed = true;
+                return;
+            }
             if (why.reason() == ErrorReason.ERROR_REASON_MEMBER_FENCED
                     || why.reason() == ErrorReason.ERROR_REASON_GROUP_NOT_FOUND) {
                 beginAgain();
