@@ -6,6 +6,8 @@ public enum Ability {
     PROCESSES("kill and pause processes"),
     /** Cutting one direction of the way between two nodes, or a node and the clients. */
     LINKS("cut links between nodes"),
+    /** Packets from and to a node that take their time, get lost, come twice or overtake each other. */
+    PACKETS("delay, lose, double and reorder packets"),
     /** Changing files of a node that is down. */
     FILES("damage files"),
     /** Killing a node so that what it had not flushed is gone. */

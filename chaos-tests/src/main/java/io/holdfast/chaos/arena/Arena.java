@@ -48,6 +48,13 @@ public interface Arena extends AutoCloseable {
     void join(int from, int to) throws IOException;
 
     /**
+     * Puts a wire between a node and all others, clients too; {@link Wire#GOOD} takes it away.
+     *
+     * @param seed for what it does by chance
+     */
+    void rewire(int node, Wire wire, long seed) throws IOException;
+
+    /**
      * Kills nodes at the same time, and takes back what they had written and not flushed.
      *
      * @param tornBy seed: of the writes not flushed to a file the first ones stay, as many as come out, and one of them in

@@ -298,6 +298,11 @@ public final class ContainerArena implements Arena {
     }
 
     @Override
+    public void rewire(int node, Wire wire, long seed) {
+        throw new UnsupportedOperationException(Ability.PACKETS.words());
+    }
+
+    @Override
     public int cutPower(Set<Integer> nodes, long tornBy) {
         throw new UnsupportedOperationException(Ability.POWER.words());
     }

@@ -1,17 +1,13 @@
 package io.holdfast.chaos.arena;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.List;
 import java.util.Map;
-import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 
 /**
  * One node's disk and clock, seen and bent by a small library (faults.c) that is loaded into its process before libc. It
@@ -45,19 +41,9 @@ final class FaultyDisk {
         Files.write(control, new byte[CONTROLS * Long.BYTES]);
     }
 
-    /** Makes the library; null where there is no C compiler. */
-    static @Nullable Path compile(Path folder) throws IOException {
-        if (!Commands.works("cc", "--version")) {
-            return null;
-        }
-        Path source = folder.resolve("faults.c");
-        Path library = folder.resolve("libholdfast-faults.so").toAbsolutePath();
-        try (InputStream code = FaultyDisk.class.getResourceAsStream("faults.c")) {
-            Files.copy(Objects.requireNonNull(code), source);
-        }
-        Commands.run(List.of(
-                "cc", "-O2", "-shared", "-fPIC", "-o", library.toString(), source.toString(), "-ldl", "-lpthread"));
-        return library;
+    /** Makes the library. */
+    static Path compile(Path folder) throws IOException {
+        return NativeCode.compile(folder, "faults.c", "libholdfast-faults.so", "-shared", "-fPIC", "-ldl", "-lpthread");
     }
 
     Map<String, String> environment() {

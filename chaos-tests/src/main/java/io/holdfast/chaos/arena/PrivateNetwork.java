@@ -3,8 +3,10 @@ package io.holdfast.chaos.arena;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -23,6 +25,7 @@ final class PrivateNetwork {
     private record Link(int from, int to) {}
 
     private final Set<Integer> nodes = new HashSet<>();
+    private final Map<Integer, BadWire> wires = new HashMap<>();
     private final Set<Link> cuts = new HashSet<>();
 
     PrivateNetwork() throws IOException {
@@ -63,6 +66,34 @@ final class PrivateNetwork {
         if (cuts.remove(new Link(from, to))) {
             neighbour(from, "del", host(to));
         }
+    }
+
+    /**
+     * Puts a wire between a node and the bridge, or takes it away.
+     *
+     * @param program of {@link BadWire}
+     * @param folder for what it writes
+     */
+    void rewire(int node, Wire wire, Path program, Path folder, long seed) throws IOException {
+        String end = "to-node" + node;
+        String wireEnd = "wire-node" + node;
+        BadWire before = wires.remove(node);
+        if (before != null) {
+            before.close();
+            Commands.run("ip", "link", "del", wireEnd);
+        }
+        if (wire.equals(Wire.GOOD)) {
+            Commands.run("ip", "link", "set", end, "master", BRIDGE);
+            return;
+        }
+        String bridgeEnd = "plug-node" + node;
+        Commands.run("ip", "link", "add", wireEnd, "type", "veth", "peer", "name", bridgeEnd);
+        Commands.run("ip", "link", "set", wireEnd, "up");
+        Commands.run("ip", "link", "set", bridgeEnd, "master", BRIDGE, "up");
+        Commands.run("ip", "link", "set", end, "nomaster");
+        BadWire bad = new BadWire(program, folder, end, wireEnd, wire, seed);
+        wires.put(node, bad);
+        bad.awaitHold();
     }
 
     private void neighbour(int node, String verb, String host, String... more) throws IOException {

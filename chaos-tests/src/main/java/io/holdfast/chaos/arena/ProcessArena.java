@@ -32,6 +32,7 @@ public final class ProcessArena implements Arena {
     private final LocalCluster cluster;
     private final @Nullable PrivateNetwork network;
     private final @Nullable Path faultLibrary;
+    private final @Nullable Path wireProgram;
     private final int smallDiskMebibytes;
     private final Map<Integer, FaultyDisk> disks = new HashMap<>();
 
@@ -39,10 +40,12 @@ public final class ProcessArena implements Arena {
             LocalCluster cluster,
             @Nullable PrivateNetwork network,
             @Nullable Path faultLibrary,
+            @Nullable Path wireProgram,
             int smallDiskMebibytes) {
         this.cluster = cluster;
         this.network = network;
         this.faultLibrary = faultLibrary;
+        this.wireProgram = wireProgram;
         this.smallDiskMebibytes = smallDiskMebibytes;
     }
 
@@ -75,8 +78,13 @@ public final class ProcessArena implements Arena {
                 : LocalCluster.createOnFreePorts(folder, nodes, extraYaml);
         cluster.setClassPath(classPath);
         cluster.setMoreJvmOptions(jvmOptions);
-        ProcessArena arena =
-                new ProcessArena(cluster, network, FaultyDisk.compile(folder), isInside ? smallDiskMebibytes : 0);
+        boolean canCompile = NativeCode.isPossible();
+        ProcessArena arena = new ProcessArena(
+                cluster,
+                network,
+                canCompile ? FaultyDisk.compile(folder) : null,
+                canCompile && isInside ? NativeCode.compile(folder, "wire.c", "wire") : null,
+                isInside ? smallDiskMebibytes : 0);
         for (int node = 1; node <= nodes; node++) {
             arena.equip(node);
         }
@@ -121,6 +129,9 @@ public final class ProcessArena implements Arena {
         Set<Ability> all = EnumSet.of(Ability.PROCESSES, Ability.FILES);
         if (network != null) {
             all.addAll(Set.of(Ability.LINKS, Ability.SMALL_DISK));
+        }
+        if (wireProgram != null) {
+            all.add(Ability.PACKETS);
         }
         if (faultLibrary != null) {
             all.addAll(Set.of(Ability.POWER, Ability.CLOCK, Ability.SYNCS));
@@ -243,6 +254,14 @@ public final class ProcessArena implements Arena {
     @Override
     public void join(int from, int to) throws IOException {
         network().join(from, to);
+    }
+
+    @Override
+    public void rewire(int node, Wire wire, long seed) throws IOException {
+        if (wireProgram == null) {
+            throw new UnsupportedOperationException(Ability.PACKETS.words());
+        }
+        network().rewire(node, wire, wireProgram, cluster.node(node).folder(), seed);
     }
 
     @Override

@@ -3,12 +3,14 @@ package io.holdfast.chaos.scenario;
 import static io.holdfast.chaos.arena.Ability.CLOCK;
 import static io.holdfast.chaos.arena.Ability.FILES;
 import static io.holdfast.chaos.arena.Ability.LINKS;
+import static io.holdfast.chaos.arena.Ability.PACKETS;
 import static io.holdfast.chaos.arena.Ability.POWER;
 import static io.holdfast.chaos.arena.Ability.PROCESSES;
 import static io.holdfast.chaos.arena.Ability.SMALL_DISK;
 import static io.holdfast.chaos.arena.Ability.SYNCS;
 
 import io.holdfast.chaos.arena.Arena;
+import io.holdfast.chaos.arena.Wire;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,10 +25,11 @@ public final class Scenarios {
     private static final List<Scenario> ALL = List.of(
             Scenario.of("health", "nothing at all: what breaks without faults", run -> run.calm(15, 20)),
             Scenario.of(
-                    "kill",
-                    "kill -9 of a leader, the metadata leader, a minority, a majority, all; they come back",
-                    Scenarios::kills,
-                    PROCESSES),
+                            "kill",
+                            "kill -9 of a leader, the metadata leader, a minority, a majority, all; they come back",
+                            Scenarios::kills,
+                            PROCESSES)
+                    .smoke(),
             Scenario.of(
                     "kill-fast",
                     "kill -9 of any node every one to three seconds, also while it starts",
@@ -72,6 +75,19 @@ public final class Scenarios {
                     "clients lose a leader for some seconds, in one or both directions, and send again",
                     Scenarios::clientCuts,
                     LINKS),
+            Scenario.of(
+                    "slow-wire",
+                    "packets of a node, the leader's mostly, take a quarter of a second each way, and overtake each other",
+                    run -> badWires(
+                            run,
+                            Wire.slow(Duration.ofMillis(250)),
+                            Wire.shaky(Duration.ofMillis(20), Duration.ofMillis(120))),
+                    PACKETS),
+            Scenario.of(
+                    "lossy-wire",
+                    "up to a third of a node's packets, the leader's mostly, get lost, and as many come twice",
+                    run -> badWires(run, Wire.lossy(10, 10), Wire.lossy(30, 30)),
+                    PACKETS),
             Scenario.of(
                             "power",
                             "nodes lose their power one by one, and all at once: with it goes what they had not flushed",
@@ -141,10 +157,11 @@ public final class Scenarios {
                     .withSmallDisks(SMALL_DISK_MEBIBYTES, "  disk-free-min: 16MiB"),
             Scenario.of(
                     "mix",
-                    "random kills, pauses, cuts, power failures and slow disks, several at a time, and calm in between",
+                    "random kills, pauses, cuts, bad wires, power failures and slow disks, several at a time, and calm in between",
                     Scenarios::mix,
                     PROCESSES,
                     LINKS,
+                    PACKETS,
                     POWER));
 
     private Scenarios() {}
@@ -263,6 +280,16 @@ public final class Scenarios {
             }
             run.calm(2, 5);
             run.joinAll();
+            run.awaitProgress(PROGRESS);
+        }
+    }
+
+    private static void badWires(Run run, Wire... wires) throws Exception {
+        for (int round = 0; run.goesOn() || round < wires.length; round++) {
+            int node = round % 3 == 2 ? run.metadataLeader() : run.leader();
+            run.rewire(node, wires[round % wires.length]);
+            run.calm(4, 8);
+            run.rewire(node, Wire.GOOD);
             run.awaitProgress(PROGRESS);
         }
     }
@@ -405,11 +432,12 @@ public final class Scenarios {
             List<Integer> nodes = run.shuffled();
             for (int f = 0; f < faults; f++) {
                 int node = nodes.get(f % nodes.size());
-                switch (run.random().nextInt(5)) {
+                switch (run.random().nextInt(6)) {
                     case 0 -> run.kill(node);
                     case 1 -> run.pause(node);
                     case 2 -> run.isolate(node);
                     case 3 -> run.cutPower(List.of(node), run.random().nextBoolean());
+                    case 4 -> run.rewire(node, Wire.slow(Duration.ofMillis(50)));
                     default -> run.slowSyncs(node, Duration.ofMillis(300));
                 }
                 run.calm(0, 2);
