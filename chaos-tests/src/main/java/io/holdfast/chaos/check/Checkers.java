@@ -19,8 +19,13 @@ public final class Checkers {
      * @throws IOException if it cannot be read, is not a history, or has operations that nobody can judge
      */
     public static List<Verdict> check(Path history) throws IOException {
-        List<Checker> all =
-                List.of(new SendPollChecker(), new QueueChecker(), new RegisterChecker(), new ListAppendChecker());
+        List<Checker> all = List.of(
+                new SendPollChecker(),
+                new QueueChecker(),
+                new StreamChecker(),
+                new ScheduleChecker(),
+                new RegisterChecker(),
+                new ListAppendChecker());
         Map<String, Checker> byOperation = new HashMap<>();
         for (Checker checker : all) {
             checker.operations().forEach(f -> byOperation.put(f, checker));

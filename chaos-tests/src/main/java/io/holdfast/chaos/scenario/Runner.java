@@ -8,6 +8,8 @@ import io.holdfast.chaos.workload.ListWorkload;
 import io.holdfast.chaos.workload.LogWorkload;
 import io.holdfast.chaos.workload.QueueWorkload;
 import io.holdfast.chaos.workload.RegisterWorkload;
+import io.holdfast.chaos.workload.ScheduleWorkload;
+import io.holdfast.chaos.workload.StreamWorkload;
 import io.holdfast.chaos.workload.Workload;
 import io.holdfast.chaos.workload.Workload.Sample;
 import io.holdfast.client.HoldfastClient;
@@ -74,6 +76,9 @@ public final class Runner {
         List<Workload> workloads = List.of(
                 new LogWorkload(arena, folder, began, seed),
                 new QueueWorkload(arena, folder, began, seed),
+                new StreamWorkload(arena, folder, began, seed),
+                new ScheduleWorkload(
+                        arena, folder, began, seed, !scenario.needs().contains(Ability.CLOCK)),
                 new ListWorkload(arena, folder, began, seed),
                 new RegisterWorkload(arena, folder, began, seed));
         List<String> problems = new ArrayList<>();
