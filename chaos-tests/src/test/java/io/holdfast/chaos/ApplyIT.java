@@ -74,7 +74,8 @@ class ApplyIT {
                     .as("what a file does not say stays as it is")
                     .isEqualTo(10L << 30);
         }
-        assertThat(run(1, "apply", "-f", file("topics: {orders: {partitions: 4}, more: }")))
+        assertThat(apply("topics: {orders: {partitions: 4}}")).contains("partitions 3 -> 4", "1 changed");
+        assertThat(run(1, "apply", "-f", file("topics: {orders: {partitions: 2}, more: }")))
                 .as("the rest is done all the same")
                 .contains("cannot update topic orders", "create topic more", "1 changed", "1 not possible");
         cluster.passed();

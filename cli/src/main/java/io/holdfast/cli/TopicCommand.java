@@ -69,11 +69,17 @@ final class TopicCommand implements Runnable {
             mixinStandardHelpOptions = true,
             description = {
                 "Changes what a topic keeps and for how long, and in how many copies; what is not given stays as it is.",
-                "Copies are made, or deleted, by and by: see holdfast node list."
+                "Copies are made, or deleted, by and by: see holdfast node list. A partition more takes half of another's keys;",
+                "readers, stream groups and ordered queue groups still get the records of a key in order."
             })
     int update(
             @Mixin ConnectOptions connect,
             @Parameters(paramLabel = "TOPIC") String topic,
+            @Option(
+                            names = {"-p", "--partitions"},
+                            description = "More than before; never fewer again.")
+                    @Nullable
+                    Integer partitions,
             @Option(
                             names = {"-r", "--replicas"},
                             description = "Copies of each partition: 1, 3 or 5.")
@@ -83,12 +89,15 @@ final class TopicCommand implements Runnable {
         try (HoldfastClient client = connect.connect()) {
             TopicConfig.Builder config =
                     options.applyTo(client.admin().getTopic(topic).getConfig()).toBuilder();
+            if (partitions != null) {
+                config.setPartitions(partitions);
+            }
             if (replicas != null) {
                 config.setReplicas(replicas);
             }
             Topic updated = client.admin().updateTopic(topic, config.build());
-            System.out.println(topic + ": " + updated.getConfig().getReplicas() + " replicas"
-                    + TopicOptions.text(updated.getConfig()));
+            System.out.println(topic + ": " + updated.getConfig().getPartitions() + " partitions, "
+                    + updated.getConfig().getReplicas() + " replicas" + TopicOptions.text(updated.getConfig()));
         }
         return 0;
     }
@@ -135,7 +144,7 @@ final class TopicCommand implements Runnable {
             System.out.println(name + ": " + partitions + " partitions, "
                     + topic.getConfig().getReplicas() + " replicas, id " + topic.getTopicId()
                     + TopicOptions.text(topic.getConfig()));
-            Table table = new Table("PARTITION", "LEADER", "REPLICAS", "START", "END", "BYTES");
+            Table table = new Table("PARTITION", "LEADER", "REPLICAS", "START", "END", "BYTES", "SPLIT FROM");
             for (Route route : routes.getRoutesList()) {
                 int p = route.getPartition().getPartition();
                 ReplicaStatus size = sizes.get(p);
@@ -145,7 +154,11 @@ final class TopicCommand implements Runnable {
                         route.getReplicaNodesList(),
                         starts.get(p),
                         ends.get(p),
-                        size == null ? "?" : size.getBytesOnDisk());
+                        size == null ? "?" : size.getBytesOnDisk(),
+                        route.hasSplitOff()
+                                ? route.getSplitOff().getParent() + " at "
+                                        + route.getSplitOff().getParentEnd()
+                                : "");
             }
             table.print();
         }

@@ -22,6 +22,7 @@ import io.holdfast.v1.LookupOffsetsRequest;
 import io.holdfast.v1.NodeState;
 import io.holdfast.v1.OpenProducerRequest;
 import io.holdfast.v1.OpenProducerResponse;
+import io.holdfast.v1.PartitionKeys;
 import io.holdfast.v1.PartitionOffset;
 import io.holdfast.v1.RaiseFeatureLevelRequest;
 import io.holdfast.v1.RaiseFeatureLevelResponse;
@@ -77,20 +78,32 @@ public final class Admin {
 
     /** @param config what is not set takes its default */
     public Topic createTopic(String name, TopicConfig config) {
-        return createTopic(name, config, false);
+        return createTopic(name, config, List.of());
+    }
+
+    /** @param keys of each partition, as a topic that had grown had them; none for equal shares */
+    public Topic createTopic(String name, TopicConfig config, List<PartitionKeys> keys) {
+        return createTopic(
+                false,
+                CreateTopicRequest.newBuilder()
+                        .setName(name)
+                        .setConfig(config)
+                        .addAllKeys(keys)
+                        .build());
     }
 
     /** What {@link #createTopic(String, TopicConfig)} would make; makes nothing. */
     public Topic checkTopic(String name, TopicConfig config) {
-        return createTopic(name, config, true);
+        return createTopic(
+                true,
+                CreateTopicRequest.newBuilder()
+                        .setName(name)
+                        .setConfig(config)
+                        .setValidateOnly(true)
+                        .build());
     }
 
-    private Topic createTopic(String name, TopicConfig config, boolean onlyCheck) {
-        CreateTopicRequest request = CreateTopicRequest.newBuilder()
-                .setName(name)
-                .setConfig(config)
-                .setValidateOnly(onlyCheck)
-                .build();
+    private Topic createTopic(boolean onlyCheck, CreateTopicRequest request) {
         return call(
                         onlyCheck,
                         channel ->
@@ -99,8 +112,8 @@ public final class Admin {
     }
 
     /**
-     * Replaces what a topic keeps, for how long and in how many replicas, which are made or deleted by and by; partitions
-     * as they are, or 0.
+     * Replaces what a topic keeps, for how long and in how many replicas, which are made or deleted by and by. More
+     * partitions than before each take half of another's keys; as many, or 0, leaves them as they are.
      */
     public Topic updateTopic(String name, TopicConfig config) {
         UpdateTopicRequest request =

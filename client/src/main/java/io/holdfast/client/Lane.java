@@ -28,9 +28,12 @@ final class Lane {
     private long bytesInFlight;
     private int epoch;
     private long nextSequence;
+    /** As of which what is in here was placed. */
+    private KeyRanges placement;
 
-    Lane(PartitionKey key, int epoch) {
+    Lane(PartitionKey key, int epoch, KeyRanges placement) {
         this.key = key;
+        this.placement = placement;
         this.epoch = epoch;
     }
 
@@ -45,6 +48,41 @@ final class Lane {
 
     void open(PendingBatch batch) {
         open = batch;
+    }
+
+    /** Version of the partition's keys as of which what is in here was placed. */
+    long keysVersion() {
+        return placement.version(key.partition());
+    }
+
+    /** Whether something is in here that was placed when the partition had more keys than it has now. */
+    boolean isStale(KeyRanges now) {
+        return !isEmpty() && keysVersion() < now.version(key.partition());
+    }
+
+    /** Whether a key belonged here when what is in here was placed. */
+    boolean hadKey(long hash) {
+        return placement.partition(hash) == key.partition();
+    }
+
+    /** What comes from now on was placed like this; no change while something is in here. */
+    void placeAsOf(KeyRanges now) {
+        if (isEmpty()) {
+            placement = now;
+        }
+    }
+
+    /**
+     * Takes everything out that waits or is under way. Nothing of it is stored: the first one was refused, and what comes
+     * after it with it.
+     */
+    List<PendingBatch> takeRefused() {
+        PendingBatch first = queue.peek();
+        if (first != null && first.firstSequence() >= 0) {
+            nextSequence = first.firstSequence();
+        }
+        recovering = false;
+        return takeAll();
     }
 
     /** Freezes the batch being filled and puts it in the queue, with its sequence unless {@code producerId} is 0. */

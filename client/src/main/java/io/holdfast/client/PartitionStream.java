@@ -116,6 +116,15 @@ final class PartitionStream {
         }
     }
 
+    int partition() {
+        return partition;
+    }
+
+    /** Offset of the record that comes next; -1 while nothing has come. */
+    synchronized long position() {
+        return position;
+    }
+
     private @Nullable String choose() {
         if (settings.node() != null) {
             return settings.node();
@@ -219,7 +228,7 @@ final class PartitionStream {
                 && position >= 0
                 && position
                         > Long.parseLong(failure.facts().getOrDefault("high_watermark", Long.toString(Long.MAX_VALUE)));
-        if (!failure.isPassing() && !behind) {
+        if (!failure.isPassing() && !behind && !routes.knowBetter(settings.topic(), partition, failure)) {
             end(from, failure);
             return;
         }

@@ -3,6 +3,7 @@ package io.holdfast.client;
 import com.google.protobuf.Timestamp;
 import com.google.protobuf.UnsafeByteOperations;
 import io.holdfast.record.Compression;
+import io.holdfast.record.InvalidBatchException;
 import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordBatch;
 import io.holdfast.record.RecordBatchBuilder;
@@ -13,6 +14,7 @@ import io.holdfast.v1.Sequence;
 import io.holdfast.v1.TopicPartition;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -21,11 +23,15 @@ import org.jspecify.annotations.Nullable;
 final class PendingBatch {
     private final Lane lane;
     private final boolean scheduled;
+    private final long keysVersion;
     private final long createdNanos = System.nanoTime();
     private final RecordBatchBuilder builder;
     private final List<CompletableFuture<RecordPosition>> futures = new ArrayList<>();
     private final long deadlineNanos;
     private @Nullable ByteBuffer bytes;
+    /** Which of them are here because of their keys. */
+    private final BitSet byKey = new BitSet();
+
     private long reservedBytes;
     private long firstSequence = -1;
     private int epoch;
@@ -38,6 +44,7 @@ final class PendingBatch {
     PendingBatch(Lane lane, boolean scheduled, Compression compression, long deadlineNanos) {
         this.lane = lane;
         this.scheduled = scheduled;
+        this.keysVersion = lane.keysVersion();
         this.builder = new RecordBatchBuilder(compression);
         this.deadlineNanos = deadlineNanos;
     }
@@ -46,12 +53,36 @@ final class PendingBatch {
         return lane;
     }
 
-    CompletableFuture<RecordPosition> add(LogRecord record, long bytesReserved) {
+    /** @param placedByKey whether it is here because of its key */
+    void add(LogRecord record, long bytesReserved, boolean placedByKey, CompletableFuture<RecordPosition> future) {
         builder.add(record);
         reservedBytes += bytesReserved;
-        CompletableFuture<RecordPosition> future = new CompletableFuture<>();
+        byKey.set(futures.size(), placedByKey);
         futures.add(future);
-        return future;
+    }
+
+    boolean isScheduled() {
+        return scheduled;
+    }
+
+    long deadlineNanos() {
+        return deadlineNanos;
+    }
+
+    boolean isByKey(int record) {
+        return byKey.get(record);
+    }
+
+    /** Its records, in order. */
+    List<LogRecord> records() {
+        if (bytes == null) {
+            seal();
+        }
+        try {
+            return new RecordBatch(frozen()).records(Integer.MAX_VALUE);
+        } catch (InvalidBatchException e) {
+            throw new IllegalStateException("a batch of our own cannot be read", e);
+        }
     }
 
     boolean hasRoomFor(boolean scheduledRecord, int recordBytesMax, int batchBytesMax) {
@@ -127,6 +158,9 @@ final class PendingBatch {
                         .setPartition(lane.key().partition()))
                 .setBatch(UnsafeByteOperations.unsafeWrap(frozen()))
                 .setScheduled(scheduled);
+        if (!byKey.isEmpty()) {
+            request.setKeysVersion(keysVersion);
+        }
         if (firstSequence >= 0) {
             request.setSequence(Sequence.newBuilder()
                     .setProducerId(producerId)

@@ -2,9 +2,11 @@ package io.holdfast.client;
 
 import com.google.protobuf.ByteString;
 import io.holdfast.client.RoutingCache.PartitionKey;
+import io.holdfast.record.HeaderNames;
 import io.holdfast.record.KeyHash;
 import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordBatchBuilder;
+import io.holdfast.record.RecordHeader;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.OpenProducerResponse;
 import io.holdfast.v1.PublishStreamResponse;
@@ -13,13 +15,14 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.Iterator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -54,7 +57,7 @@ public final class Producer implements AutoCloseable {
     private final Map<PartitionKey, Lane> lanes = new HashMap<>();
     private final Map<String, PublishConnection> streams = new HashMap<>();
     private final Map<PartitionKey, ByteString> tokens = new HashMap<>();
-    private final Map<String, Integer> sticky = new HashMap<>();
+    private final KeyPlacement placement;
     private long memoryUsed;
     private boolean flushing;
     private boolean closed;
@@ -77,6 +80,7 @@ public final class Producer implements AutoCloseable {
         this.timer = timer;
         this.callbacks = callbacks;
         this.admin = admin;
+        placement = new KeyPlacement(routes);
         routes.onChange(routesChanged);
         upkeep = timer.scheduleWithFixedDelay(this::upkeep, UPKEEP_MS, UPKEEP_MS, TimeUnit.MILLISECONDS);
     }
@@ -109,27 +113,47 @@ public final class Producer implements AutoCloseable {
         synchronized (lock) {
             waitForMemory(bytes);
             checkUsable();
-            int partition = asked != null ? asked : choosePartition(record, partitions);
-            Lane lane = lanes.computeIfAbsent(new PartitionKey(record.topic(), partition), key -> new Lane(key, epoch));
-            PendingBatch open = lane.open();
-            if (open != null && !open.hasRoomFor(scheduled, bytes, settings.batchBytesMax())) {
-                lane.seal(producerId);
-                sticky.remove(record.topic());
-                open = null;
+            byte[] key = record.key() != null ? record.key() : record.messageId();
+            boolean byKey = false;
+            int partition;
+            if (asked != null) {
+                partition = asked;
+            } else if (key != null) {
+                byKey = true;
+                partition = placement.partitionOf(record.topic(), KeyHash.of(key));
+            } else {
+                partition = placement.stickyPartition(record.topic());
             }
-            if (open == null) {
-                open = new PendingBatch(
-                        lane,
-                        scheduled,
-                        settings.compression(),
-                        System.nanoTime() + settings.deliveryTimeout().toNanos());
-                lane.open(open);
-            }
-            future = open.add(log, bytes);
+            Lane lane = lane(new PartitionKey(record.topic(), partition));
+            future = new CompletableFuture<>();
+            long deadline = System.nanoTime() + settings.deliveryTimeout().toNanos();
+            openBatch(lane, bytes, scheduled, deadline).add(log, bytes, byKey, future);
             memoryUsed += bytes;
             pump(lane);
         }
         return future;
+    }
+
+    private Lane lane(PartitionKey key) {
+        KeyRanges now = placement.ranges(key.topic());
+        Lane lane = lanes.computeIfAbsent(key, k -> new Lane(k, epoch, now));
+        lane.placeAsOf(now);
+        return lane;
+    }
+
+    /** The lane's batch that is being filled, with room for a record of so many bytes. */
+    private PendingBatch openBatch(Lane lane, int bytes, boolean scheduled, long deadlineNanos) {
+        PendingBatch open = lane.open();
+        if (open != null && !open.hasRoomFor(scheduled, bytes, settings.batchBytesMax())) {
+            lane.seal(settings.idempotent() ? producerId : 0);
+            placement.unstick(lane.key().topic());
+            open = null;
+        }
+        if (open == null) {
+            open = new PendingBatch(lane, scheduled, settings.compression(), deadlineNanos);
+            lane.open(open);
+        }
+        return open;
     }
 
     /** Sends everything at once and waits until each record is acknowledged or has failed. */
@@ -232,17 +256,57 @@ public final class Producer implements AutoCloseable {
         }
     }
 
-    private int choosePartition(ProducerRecord record, int partitions) {
-        byte[] key = record.key() != null ? record.key() : record.messageId();
-        if (key != null) {
-            return KeyHash.partition(KeyHash.of(key), partitions);
-        }
-        return sticky.computeIfAbsent(
-                record.topic(), t -> ThreadLocalRandom.current().nextInt(partitions));
-    }
-
     private static Duration min(Duration a, Duration b) {
         return a.compareTo(b) < 0 ? a : b;
+    }
+
+    // ---- places; all under the lock
+
+    /** Some of a lane's keys are another partition's now: what is in it, from this refused batch on, is placed anew. */
+    private void placeAnew(Lane lane, PendingBatch refused) {
+        List<PendingBatch> batches = List.of(refused);
+        if (settings.idempotent()) {
+            abandonAll(lane);
+            batches = lane.takeRefused();
+        } else {
+            lane.queue().remove(refused);
+        }
+        placement.settled(lane);
+        Set<Lane> filled = new LinkedHashSet<>();
+        for (PendingBatch batch : batches) {
+            memoryUsed -= batch.reservedBytes();
+            List<LogRecord> records = batch.records();
+            for (int i = 0; i < records.size(); i++) {
+                LogRecord record = records.get(i);
+                boolean byKey = batch.isByKey(i);
+                PartitionKey place = byKey
+                        ? new PartitionKey(
+                                lane.key().topic(),
+                                placement.partitionOf(lane.key().topic(), KeyHash.of(placingKey(record))))
+                        : lane.key();
+                Lane to = lane(place);
+                int bytes = RecordBatchBuilder.sizeInBytesMax(record);
+                openBatch(to, bytes, batch.isScheduled(), batch.deadlineNanos())
+                        .add(record, bytes, byKey, batch.futures().get(i));
+                memoryUsed += bytes;
+                filled.add(to);
+            }
+        }
+        filled.forEach(this::pump);
+    }
+
+    private static byte[] placingKey(LogRecord record) {
+        byte[] key = record.key();
+        if (key != null) {
+            return key;
+        }
+        for (RecordHeader header : record.headers()) {
+            byte[] id = header.value();
+            if (header.name().equals(HeaderNames.MESSAGE_ID) && id != null) {
+                return id;
+            }
+        }
+        throw new IllegalStateException("a record that was placed by a key has none");
     }
 
     // ---- sending; all under the lock
@@ -266,7 +330,7 @@ public final class Producer implements AutoCloseable {
                     return;
                 }
                 lane.seal(settings.idempotent() ? producerId : 0);
-                sticky.remove(lane.key().topic());
+                placement.unstick(lane.key().topic());
                 continue;
             }
             if (!lane.hasRoomForMore(settings.batchesInFlightMax(), BYTES_IN_FLIGHT)
@@ -350,6 +414,13 @@ public final class Producer implements AutoCloseable {
                 routes.doubt(lane.key().topic(), lane.key().partition(), stream.address());
                 routes.hint(lane.key().topic(), lane.key().partition(), error);
             }
+            case ERROR_REASON_KEYS_MOVED -> {
+                if (lane.isHead(batch) && placement.isStale(lane)) {
+                    placeAnew(lane, batch);
+                    return null;
+                }
+                // Where to, the routes will tell.
+            }
             case ERROR_REASON_SEQUENCE_GAP -> {
                 long expected = Long.parseLong(error.facts().getOrDefault("expected_sequence", "-1"));
                 if (lane.isHead(batch) && expected >= 0 && expected < batch.firstSequence()) {
@@ -366,7 +437,8 @@ public final class Producer implements AutoCloseable {
                 return error;
             }
             default -> {
-                if (!error.isPassing()) {
+                if (!error.isPassing()
+                        && !routes.knowBetter(lane.key().topic(), lane.key().partition(), error)) {
                     return error;
                 }
             }
@@ -395,7 +467,13 @@ public final class Producer implements AutoCloseable {
                     "open the producer again: a record before this one was given up, and the order with it");
             return fatal;
         }
-        // Nothing of the queue can have been stored: the partition refuses whatever follows a gap.
+        abandonAll(lane);
+        lane.renumber(producerId);
+        return null;
+    }
+
+    /** Nothing of the queue can have been stored: the partition refuses whatever follows a gap. */
+    private static void abandonAll(Lane lane) {
         for (PendingBatch batch : lane.queue()) {
             PublishConnection on = batch.sentOn();
             if (on != null) {
@@ -403,8 +481,6 @@ public final class Producer implements AutoCloseable {
                 batch.notInFlight();
             }
         }
-        lane.renumber(producerId);
-        return null;
     }
 
     private void finished(PendingBatch batch) {
@@ -439,6 +515,7 @@ public final class Producer implements AutoCloseable {
 
     private void onRoutes() {
         synchronized (lock) {
+            placement.adoptRoutes(lanes.values());
             for (Lane lane : lanes.values()) {
                 if (lane.isEmpty()) {
                     continue;

@@ -3,10 +3,10 @@ package io.holdfast.client;
 import io.holdfast.client.PartitionStream.Chunk;
 import io.holdfast.v1.ErrorReason;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
@@ -15,15 +15,21 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads a topic, or one partition of it: records of a partition in order, those of different partitions as they come.
- * Goes on elsewhere when a node dies, without a gap and without repeating a record. One thread at a time.
+ * Reads a topic, or one partition of it: records of a partition in order, those of different partitions as they come, but
+ * records of one key always in order, also if the topic has grown. Goes on elsewhere when a node dies, without a gap and
+ * without repeating a record. One thread at a time.
  */
 public final class Reader implements AutoCloseable, Iterable<ReceivedRecord> {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final long ALIVE_CHECK_SECONDS = 2;
     private static final long POLL_MS = 100;
 
-    private final List<PartitionStream> streams = new ArrayList<>();
+    private final ReaderSettings settings;
+    private final RoutingCache routes;
+    private final StreamMaker maker;
+    private final List<PartitionStream> streams = new CopyOnWriteArrayList<>();
+    private final SplitGates gates;
+    private final Runnable routesChanged;
     private final LinkedBlockingQueue<Chunk> chunks = new LinkedBlockingQueue<>();
     private final AtomicInteger open = new AtomicInteger();
     private final ScheduledFuture<?> aliveCheck;
@@ -39,6 +45,12 @@ public final class Reader implements AutoCloseable, Iterable<ReceivedRecord> {
             RoutingCache routes,
             ScheduledExecutorService timer,
             Admin admin) {
+        this.settings = settings;
+        this.routes = routes;
+        maker = (how, partition, end) ->
+                new PartitionStream(how, partition, end, connections, routes, timer, new Arrivals());
+        gates = new SplitGates(timer);
+        routesChanged = () -> timer.execute(this::discover);
         int partitions = routes.partitions(settings.topic(), PATIENCE);
         Integer only = settings.partition();
         if (only != null && (only < 0 || only >= partitions)) {
@@ -53,19 +65,43 @@ public final class Reader implements AutoCloseable, Iterable<ReceivedRecord> {
             ends = admin.lookupOffsets(
                     settings.topic(), partitions, (until == null ? Position.latest() : until).start());
         }
+        KeyRanges ranges = routes.ranges(settings.topic());
         for (int p = 0; p < partitions; p++) {
-            if (only == null || only == p) {
-                long end = ends == null ? Long.MAX_VALUE : ends.get(p);
-                streams.add(new PartitionStream(settings, p, end, connections, routes, timer, new Arrivals()));
+            // One that is being split off still has no keys, and is found when it does.
+            boolean wanted = only == null ? ends != null || ranges.partitions().contains(p) : only == p;
+            if (wanted) {
+                streams.add(maker.make(settings, p, ends == null ? Long.MAX_VALUE : ends.get(p)));
             }
         }
         open.set(streams.size());
-        streams.forEach(PartitionStream::connect);
+        boolean inOrder = only == null && !settings.from().start().getLatest();
+        streams.forEach(stream -> gates.add(stream, inOrder ? ranges.splitOff(stream.partition()) : null));
+        if (only == null && ends == null) {
+            routes.onChange(routesChanged);
+            timer.execute(this::discover);
+        }
         aliveCheck = timer.scheduleWithFixedDelay(
                 () -> streams.forEach(PartitionStream::checkAlive),
                 ALIVE_CHECK_SECONDS,
                 ALIVE_CHECK_SECONDS,
                 TimeUnit.SECONDS);
+    }
+
+    private interface StreamMaker {
+        PartitionStream make(ReaderSettings how, int partition, long end);
+    }
+
+    /** Partitions that the topic has got since: all that is in them is new to this reader. */
+    private synchronized void discover() {
+        KeyRanges ranges = routes.ranges(settings.topic());
+        for (int partition : ranges.partitions()) {
+            if (!closed && streams.stream().noneMatch(stream -> stream.partition() == partition)) {
+                PartitionStream stream = maker.make(settings.withFrom(Position.earliest()), partition, Long.MAX_VALUE);
+                streams.add(stream);
+                open.incrementAndGet();
+                gates.add(stream, ranges.splitOff(partition));
+            }
+        }
     }
 
     /**
@@ -128,6 +164,7 @@ public final class Reader implements AutoCloseable, Iterable<ReceivedRecord> {
         @Override
         public void offer(Chunk chunk) {
             chunks.add(chunk); // bounded by the credit given
+            gates.progress();
         }
 
         @Override
@@ -136,6 +173,7 @@ public final class Reader implements AutoCloseable, Iterable<ReceivedRecord> {
                 failure = error;
             }
             open.decrementAndGet();
+            gates.ended(from.partition());
         }
 
         @Override
@@ -176,6 +214,7 @@ public final class Reader implements AutoCloseable, Iterable<ReceivedRecord> {
     @Override
     public void close() {
         closed = true;
+        routes.forget(routesChanged);
         aliveCheck.cancel(false);
         streams.forEach(PartitionStream::close);
     }

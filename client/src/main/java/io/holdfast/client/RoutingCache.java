@@ -34,7 +34,10 @@ final class RoutingCache implements AutoCloseable {
     private final CopyOnWriteArrayList<Runnable> listeners = new CopyOnWriteArrayList<>();
     private final Map<PartitionKey, Integer> leaders = new HashMap<>();
     private Map<Integer, String> addresses = new HashMap<>();
-    private Map<String, Map<Integer, List<Integer>>> topics = new HashMap<>();
+    private Map<String, Map<Integer, Route>> topics = new HashMap<>();
+    /** Of {@link #topics}, made when they are asked for. */
+    private final Map<String, KeyRanges> ranges = new HashMap<>();
+
     private boolean known;
     private int nextSeed;
     /** Watches in a row that did not last. */
@@ -112,16 +115,17 @@ final class RoutingCache implements AutoCloseable {
             Map<Integer, String> newAddresses = new HashMap<>();
             routes.getNodesList().forEach(node -> newAddresses.put(node.getNodeId(), node.getAddress()));
             addresses = newAddresses;
-            Map<String, Map<Integer, List<Integer>>> newTopics = new HashMap<>();
+            Map<String, Map<Integer, Route>> newTopics = new HashMap<>();
             for (Route route : routes.getRoutesList()) {
                 String topic = route.getPartition().getTopic();
                 int partition = route.getPartition().getPartition();
-                newTopics.computeIfAbsent(topic, t -> new TreeMap<>()).put(partition, route.getReplicaNodesList());
+                newTopics.computeIfAbsent(topic, t -> new TreeMap<>()).put(partition, route);
                 if (route.getLeaderNode() != 0) {
                     leaders.put(new PartitionKey(topic, partition), route.getLeaderNode());
                 }
             }
             topics = newTopics;
+            ranges.clear();
             known = true;
             notifyAll();
         }
@@ -133,7 +137,7 @@ final class RoutingCache implements AutoCloseable {
         long deadline = System.nanoTime() + patience.toNanos();
         synchronized (this) {
             while (true) {
-                Map<Integer, List<Integer>> partitions = topics.get(topic);
+                Map<Integer, Route> partitions = topics.get(topic);
                 if (partitions != null) {
                     return partitions.size();
                 }
@@ -159,8 +163,14 @@ final class RoutingCache implements AutoCloseable {
 
     /** Number of partitions if the topic is known, else 0. */
     synchronized int partitionsIfKnown(String topic) {
-        Map<Integer, List<Integer>> partitions = topics.get(topic);
+        Map<Integer, Route> partitions = topics.get(topic);
         return partitions == null ? 0 : partitions.size();
+    }
+
+    /** Whose keys are whose; those of a topic that is not known are nobody's. */
+    synchronized KeyRanges ranges(String topic) {
+        return ranges.computeIfAbsent(
+                topic, name -> KeyRanges.of(topics.getOrDefault(name, Map.of()).values()));
     }
 
     /**
@@ -173,9 +183,8 @@ final class RoutingCache implements AutoCloseable {
         if (address != null) {
             return address;
         }
-        Map<Integer, List<Integer>> partitions = topics.get(topic);
-        List<Integer> replicas = partitions == null ? null : partitions.get(partition);
-        if (replicas == null || replicas.isEmpty()) {
+        List<Integer> replicas = replicaNodes(topic, partition);
+        if (replicas.isEmpty()) {
             return null;
         }
         return addresses.get(replicas.get(Math.floorMod(attempt, replicas.size())));
@@ -183,12 +192,22 @@ final class RoutingCache implements AutoCloseable {
 
     /** Replica addresses of a partition, in the order of its assignment. */
     synchronized List<String> replicas(String topic, int partition) {
-        Map<Integer, List<Integer>> partitions = topics.get(topic);
-        List<Integer> replicas = partitions == null ? List.of() : partitions.getOrDefault(partition, List.of());
-        return replicas.stream()
+        return replicaNodes(topic, partition).stream()
                 .map(id -> addresses.getOrDefault(id, ""))
                 .filter(a -> !a.isEmpty())
                 .toList();
+    }
+
+    /** Whether a node has answered that there is no such partition although there is: it is behind, and will learn. */
+    synchronized boolean knowBetter(String topic, int partition, HoldfastException answer) {
+        boolean denied = answer.reason() == ErrorReason.ERROR_REASON_TOPIC_NOT_FOUND
+                || answer.reason() == ErrorReason.ERROR_REASON_PARTITION_NOT_FOUND;
+        return denied && topics.getOrDefault(topic, Map.of()).containsKey(partition);
+    }
+
+    private List<Integer> replicaNodes(String topic, int partition) {
+        Route route = topics.getOrDefault(topic, Map.of()).get(partition);
+        return route == null ? List.of() : route.getReplicaNodesList();
     }
 
     /** The node at this address did not answer, or does not lead: unless we have been told otherwise since, forget it. */

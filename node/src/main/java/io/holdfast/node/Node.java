@@ -34,6 +34,7 @@ import io.holdfast.node.cluster.RestingGroups;
 import io.holdfast.node.config.NodeConfig;
 import io.holdfast.node.http.AdminHttp;
 import io.holdfast.node.queue.ImagePolicies;
+import io.holdfast.node.queue.ParentGates;
 import io.holdfast.node.queue.QueueServices;
 import io.holdfast.node.schedule.ScheduleServices;
 import io.holdfast.node.scrub.ScrubServices;
@@ -145,6 +146,7 @@ public final class Node implements Closeable {
                         image -> threads.timer.execute(() -> state.publish(image)));
         nodeGrpc.joined(formation.formation(), metadata, state);
 
+        ParentGates gates = new ParentGates(state);
         PartitionHost partitions = new PartitionHost(
                 raft,
                 data.resolve("partitions"),
@@ -156,7 +158,8 @@ public final class Node implements Closeable {
                 node -> apiAddress(state, node),
                 System::currentTimeMillis,
                 threads.timer,
-                new QueueResources(new ImagePolicies(state), new RecordCache(RECORD_CACHE_BYTES), threads.requests),
+                new QueueResources(
+                        new ImagePolicies(state, gates), new RecordCache(RECORD_CACHE_BYTES), threads.requests),
                 new StreamResources(new ImageTopics(state), threads.requests),
                 new ScheduleResources(
                         threads.requests,
@@ -199,7 +202,8 @@ public final class Node implements Closeable {
                 threads.requests,
                 threads.timer,
                 disk);
-        steps.started("queues", new QueueServices(server, services, state, registry, threads.requests, threads.timer));
+        steps.started(
+                "queues", new QueueServices(server, services, state, registry, gates, threads.requests, threads.timer));
         steps.started(
                 "stream groups",
                 new StreamServices(server, services, state, registry, threads.requests, threads.timer));

@@ -95,8 +95,8 @@ final class DeclaredChanges {
                     () -> client.admin().createTopic(name, config));
         } else {
             Runnable check = () -> {
-                if (before.getPartitions() != config.getPartitions()) {
-                    throw new ImpossibleChangeException("the number of partitions of a topic cannot be changed");
+                if (config.getPartitions() < before.getPartitions()) {
+                    throw new ImpossibleChangeException("a topic never has fewer partitions than it had");
                 }
             };
             update(where, before, config, check, () -> client.admin().updateTopic(name, config));

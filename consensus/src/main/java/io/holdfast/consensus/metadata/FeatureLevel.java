@@ -10,11 +10,14 @@ import java.util.List;
  * can run two versions while it is being upgraded, and go back until it is raised.
  *
  * <p>Who adds something that older versions would misread raises {@link #KNOWN} and asks the image's level before writing
- * it. Level 1 is what there was at first.
+ * it. Level 1 is what there was at first; level 2 has topics that grow.
  */
 public final class FeatureLevel {
     /** The highest that this version knows. */
-    public static final int KNOWN = 1;
+    public static final int KNOWN = 2;
+
+    /** From this level on topics may get more partitions. */
+    public static final int GROWING_TOPICS = 2;
 
     private FeatureLevel() {}
 

@@ -78,6 +78,9 @@ public final class MetadataCommands {
             case OPEN_NAMED_PRODUCER ->
                 openProducer(command.getOpenNamedProducer().getName());
             case UPDATE_TOPIC -> updateTopic(command.getUpdateTopic());
+            case ADD_PARTITIONS ->
+                new TopicSplits(index, reply, events).add(image, command.getAddPartitions(), this::withFounders);
+            case CONFIRM_SPLITS -> new TopicSplits(index, reply, events).confirm(image, command.getConfirmSplits());
             case CREATE_GROUP -> createGroup(command.getCreateGroup());
             case UPDATE_GROUP -> updateGroup(command.getUpdateGroup());
             case DELETE_GROUP -> deleteGroup(command.getDeleteGroup());
@@ -101,6 +104,8 @@ public final class MetadataCommands {
                 .addAllAssignments(command.getAssignmentsList().stream()
                         .map(this::withFounders)
                         .toList())
+                .setSplitVersion(
+                        command.getAssignmentsList().stream().anyMatch(PartitionAssignment::hasKeys) ? index : 0)
                 .build();
         reply.setTopic(topic);
         events.add("topic " + name + " was created: " + topic.getAssignmentsCount() + " partitions, "

@@ -27,11 +27,18 @@ final class Admission {
     private final DedupTable dedup;
     /** Longest of the entry. */
     private long windowMs;
+    /** What was placed by key as of an older version may belong elsewhere. */
+    private long keysVersion;
 
     Admission(ProducerTable producers, ScheduleTable schedule, DedupTable dedup) {
         this.producers = producers;
         this.schedule = schedule;
         this.dedup = dedup;
+    }
+
+    /** The partition has fewer keys since this version. */
+    void setKeysVersion(long version) {
+        keysVersion = version;
     }
 
     /** @param endOfLog where the batch goes if it goes into the log */
@@ -70,6 +77,9 @@ final class Admission {
     }
 
     private BatchReply admitNew(BatchHeader batch, int skip, long endOfLog, long nowMs) throws IOException {
+        if (batch.hasKeysVersion() && batch.getKeysVersion() < keysVersion) {
+            return refused(BatchResult.BATCH_RESULT_KEYS_MOVED, keysVersion);
+        }
         List<MessageId> ids = ids(batch, skip);
         long window = batch.getMessageIds().getWindowMs();
         Set<MessageId> seen = new HashSet<>();

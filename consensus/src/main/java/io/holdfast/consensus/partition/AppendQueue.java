@@ -293,6 +293,11 @@ final class AppendQueue {
                         ErrorReason.ERROR_REASON_UNAVAILABLE,
                         "try again: a record of the batch was stored by another a moment ago",
                         RETRY_AFTER);
+            case BATCH_RESULT_KEYS_MOVED ->
+                Refusal.of(
+                        ErrorReason.ERROR_REASON_KEYS_MOVED,
+                        "look up the routes again, and choose the partition anew: some keys are another's now",
+                        Map.of("keys_version", expected));
             case BATCH_RESULT_NOT_SCHEDULED -> Refusal.invalid("nothing to do: the record left the schedule before");
             case BATCH_RESULT_OFFSET_MISMATCH ->
                 Refusal.of(

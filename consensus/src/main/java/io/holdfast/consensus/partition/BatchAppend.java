@@ -30,29 +30,35 @@ public record BatchAppend(ByteBuffer bytes, @Nullable Sequence sequence, Terms t
      * @param dueMs in the schedule until then, it has one record; null for the log
      * @param from out of the schedule, if it is still there; null if it comes from outside
      * @param ids of its records, one for each; null if they may be stored as often as they come
+     * @param keysVersion as of which the partition was chosen by key; null if any key will do
      */
     public record Terms(
             @Nullable Long expectedOffset,
             @Nullable Long dueMs,
             @Nullable SchedulePosition from,
-            @Nullable Ids ids) {
+            @Nullable Ids ids,
+            @Nullable Long keysVersion) {
         /** At the end of the log, whatever is there. */
-        public static final Terms NONE = new Terms(null, null, null, null);
+        public static final Terms NONE = new Terms(null, null, null, null, null);
 
         static Terms from(SchedulePosition position) {
-            return new Terms(null, null, position, null);
+            return new Terms(null, null, position, null, null);
         }
 
         public Terms withExpectedOffset(@Nullable Long offset) {
-            return new Terms(offset, dueMs, from, ids);
+            return new Terms(offset, dueMs, from, ids, keysVersion);
         }
 
         public Terms withDueMs(@Nullable Long newDueMs) {
-            return new Terms(expectedOffset, newDueMs, from, ids);
+            return new Terms(expectedOffset, newDueMs, from, ids, keysVersion);
         }
 
         public Terms withIds(@Nullable Ids newIds) {
-            return new Terms(expectedOffset, dueMs, from, newIds);
+            return new Terms(expectedOffset, dueMs, from, newIds, keysVersion);
+        }
+
+        public Terms withKeysVersion(@Nullable Long version) {
+            return new Terms(expectedOffset, dueMs, from, ids, version);
         }
     }
 
@@ -105,6 +111,9 @@ public record BatchAppend(ByteBuffer bytes, @Nullable Sequence sequence, Terms t
         }
         if (terms.from != null) {
             header.setDue(terms.from.toKey());
+        }
+        if (terms.keysVersion != null) {
+            header.setKeysVersion(terms.keysVersion);
         }
         if (terms.ids != null) {
             header.setMessageIds(terms.ids.toHeader());

@@ -24,6 +24,7 @@ import io.holdfast.internal.v1.PartitionCommand;
 import io.holdfast.internal.v1.PartitionReply;
 import io.holdfast.internal.v1.ProducerRow;
 import io.holdfast.internal.v1.ScheduleKey;
+import io.holdfast.internal.v1.SplitState;
 import io.holdfast.storage.log.AcceptedBatch;
 import io.holdfast.storage.log.DurableDirectory;
 import io.holdfast.storage.log.FrameId;
@@ -81,6 +82,7 @@ final class PartitionMachine extends GroupMachine {
     private String logFolder = PartitionPaths.FIRST_LOG_FOLDER;
     private long rowsGeneration;
     private long nowMs;
+    private SplitState split = SplitState.getDefaultInstance();
 
     PartitionMachine(
             GroupId group,
@@ -157,6 +159,8 @@ final class PartitionMachine extends GroupMachine {
         rowsGeneration = checkpoint.getRowsGeneration();
         schedule.load(checkpoint.getSchedule(), rows.scheduled(rowsGeneration));
         dedup.load(checkpoint.getDedup(), rows.messageIds(rowsGeneration));
+        split = checkpoint.getSplit();
+        admission.setKeysVersion(split.getVersion());
         highWatermark.set(opened.nextOffset());
     }
 
@@ -174,7 +178,8 @@ final class PartitionMachine extends GroupMachine {
                 .setLogFolder(logFolder)
                 .setSchedule(schedule.state())
                 .setDedup(dedup.state())
-                .setRowsGeneration(rowsGeneration);
+                .setRowsGeneration(rowsGeneration)
+                .setSplit(split);
         CheckpointRows.addLog(checkpoint, log().checkpoint());
         rows.store(checkpoint.build(), producers, queues, streamGroups, schedule, dedup);
         log().checkpointStored();
@@ -284,6 +289,16 @@ final class PartitionMachine extends GroupMachine {
                 for (ScheduleKey key : command.getCancel().getKeysList()) {
                     reply.addCancelled(schedule.remove(SchedulePosition.of(key)));
                 }
+            }
+            case SPLIT -> {
+                if (command.getSplit().getVersion() > split.getVersion()) {
+                    split = SplitState.newBuilder()
+                            .setVersion(command.getSplit().getVersion())
+                            .setOffset(log().nextOffset())
+                            .build();
+                    admission.setKeysVersion(split.getVersion());
+                }
+                reply.setSplitOffset(split.getOffset());
             }
             case EVICT_PRODUCERS ->
                 command.getEvictProducers().getProducerIdsList().forEach(producers::evict);

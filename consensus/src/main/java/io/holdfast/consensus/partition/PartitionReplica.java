@@ -14,6 +14,7 @@ import io.holdfast.internal.v1.FetchCheckpointResponse;
 import io.holdfast.internal.v1.PartitionCommand;
 import io.holdfast.internal.v1.PartitionReply;
 import io.holdfast.internal.v1.ProducerRow;
+import io.holdfast.internal.v1.SplitCommand;
 import io.holdfast.internal.v1.TrimCommand;
 import io.holdfast.storage.log.DamagedLogException;
 import io.holdfast.storage.log.LogSlice;
@@ -365,6 +366,18 @@ public final class PartitionReplica {
                 .setTrim(TrimCommand.newBuilder().setBeforeOffset(beforeOffset))
                 .build();
         return awake().thenCompose(ok -> propose(trim)).thenApply(PartitionReply::getLogStartOffset);
+    }
+
+    /**
+     * From here on refuses what was placed by key as of an older version.
+     *
+     * @return where the log ended when that began
+     */
+    public CompletableFuture<Long> split(long version) {
+        PartitionCommand split = command()
+                .setSplit(SplitCommand.newBuilder().setVersion(version))
+                .build();
+        return awake().thenCompose(ok -> propose(split)).thenApply(PartitionReply::getSplitOffset);
     }
 
     /**

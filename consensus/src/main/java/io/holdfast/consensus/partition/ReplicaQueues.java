@@ -5,6 +5,7 @@ import io.holdfast.consensus.queue.QueueLane;
 import io.holdfast.consensus.queue.QueuePartition;
 import io.holdfast.consensus.queue.QueueResources;
 import io.holdfast.consensus.queue.QueueTable;
+import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.PartitionReply;
 import io.holdfast.internal.v1.QueueCommand;
 import io.holdfast.internal.v1.QueueResult;
@@ -74,6 +75,11 @@ public final class ReplicaQueues extends ReplicaLeadership implements QueueParti
     }
 
     // ---- for the lane
+
+    @Override
+    public GroupId group() {
+        return replica().group().group();
+    }
 
     @Override
     public CompletableFuture<List<QueueResult>> propose(QueueCommand command) {

@@ -139,7 +139,7 @@ final class Choice {
                 Math.min(recordsMax, policy.inFlightMax() - leased),
                 policy.memberInFlightMax() - leasedBy.getOrDefault(member, 0L));
         List<Chosen> chosen = new ArrayList<>();
-        if (policy.paused() || full) {
+        if (policy.paused() || policy.heldBack() || full) {
             return chosen;
         }
         long bytes = 0;

@@ -41,7 +41,12 @@ final class Dispatcher {
 
     @Nullable
     QueuePolicy policy(long groupId) {
-        return policies.of(groupId);
+        QueuePolicy policy = policies.of(groupId);
+        return policy != null
+                        && QueuePolicy.keepsOrder(policy.order())
+                        && policies.isHeldBack(groupId, partition.group())
+                ? policy.thatIsHeldBack()
+                : policy;
     }
 
     static Refusal noSuchGroup() {
@@ -89,7 +94,7 @@ final class Dispatcher {
 
     /** Whether a member would get something now. */
     boolean canAcquire(long groupId, String member) {
-        QueuePolicy policy = policies.of(groupId);
+        QueuePolicy policy = policy(groupId);
         if (policy == null) {
             return true; // whoever comes will be told
         }

@@ -142,6 +142,11 @@ final class Explanation {
         if (policy.paused()) {
             return answer.addExplanation("The group is paused: nothing is handed out until it is resumed.");
         }
+        if (policy.heldBack()) {
+            return answer.addExplanation(
+                    "The partition was split off from another, in which earlier records of its keys"
+                            + " are not settled: it goes on when they are.");
+        }
         if (leased >= policy.inFlightMax()) {
             return answer.addExplanation("The group holds as many records of this partition as it may, "
                     + policy.inFlightMax() + ": it goes on when some are settled.");

@@ -2,6 +2,7 @@ package io.holdfast.consensus.queue;
 
 import io.holdfast.consensus.Leadership;
 import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.QueueCommand;
 import io.holdfast.internal.v1.QueueResult;
 import io.holdfast.storage.log.LogSlice;
@@ -11,6 +12,9 @@ import java.util.function.Function;
 
 /** What the handing out of records needs of its partition. Every failure is a {@link Refusal}. */
 public interface QueuePartition extends Leadership {
+    /** Which one it is. */
+    GroupId group();
+
     /** Completes when the command is applied, with one result per operation; possibly on the apply thread. */
     CompletableFuture<List<QueueResult>> propose(QueueCommand command);
 

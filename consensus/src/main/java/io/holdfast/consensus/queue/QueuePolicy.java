@@ -12,6 +12,7 @@ import java.util.concurrent.ThreadLocalRandom;
  * How a group wants its records handed out; what {@link QueueConfig} says, its defaults filled in.
  *
  * @param createdMs wall clock; where a group that begins at the latest record begins
+ * @param heldBack nothing is handed out in a partition, since earlier records of its keys are in another
  */
 public record QueuePolicy(
         Start start,
@@ -25,7 +26,8 @@ public record QueuePolicy(
         QueueOrder order,
         QueuePriority priority,
         boolean discardDead,
-        boolean paused) {
+        boolean paused,
+        boolean heldBack) {
 
     public static QueuePolicy of(QueueConfig config, long createdMs) {
         return new QueuePolicy(
@@ -40,7 +42,31 @@ public record QueuePolicy(
                 config.getOrder(),
                 config.getPriority(),
                 config.getDiscardDead(),
-                config.getPaused());
+                config.getPaused(),
+                false);
+    }
+
+    /** In a partition where the group has to wait. */
+    QueuePolicy thatIsHeldBack() {
+        return new QueuePolicy(
+                start,
+                createdMs,
+                leaseMs,
+                failuresMax,
+                retryDelayMs,
+                retryDelayMaxMs,
+                inFlightMax,
+                memberInFlightMax,
+                order,
+                priority,
+                discardDead,
+                paused,
+                true);
+    }
+
+    /** Whether records of a key, or all, come in order. */
+    public static boolean keepsOrder(QueueOrder order) {
+        return isKeyed(order) || order == QueueOrder.QUEUE_ORDER_EXCLUSIVE;
     }
 
     boolean isKeyed() {

@@ -124,6 +124,11 @@ final class StreamGroupState {
         return Collections.unmodifiableCollection(partitions.values());
     }
 
+    @Nullable
+    Ownership partition(PartitionName of) {
+        return partitions.get(of);
+    }
+
     long version() {
         return version;
     }

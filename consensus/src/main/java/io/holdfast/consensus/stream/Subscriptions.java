@@ -39,6 +39,7 @@ final class Subscriptions {
                             .setName(topic.name())
                             .setPartitions(topic.partitions())
                             .setEarlyPartitions(early)
+                            .addAllWaitingPartitions(waiting(state, topic))
                             .build());
         }
         Set<Long> deleted = new TreeSet<>();
@@ -50,6 +51,24 @@ final class Subscriptions {
                         .addAllTopics(wanted.values())
                         .addAllDeletedTopicIds(deleted)
                         .build();
+    }
+
+    /** Those whose parents have records of their keys that the group has not committed. */
+    private List<Integer> waiting(StreamGroupState state, TopicSource.Topic topic) {
+        List<Integer> waiting = new ArrayList<>();
+        for (int p = 0; p < topic.partitions(); p++) {
+            TopicSource.Parent parent = source.parent(topic, p);
+            if (parent != null && committed(state, topic.id(), parent.partition()) < parent.endOffset()) {
+                waiting.add(p);
+            }
+        }
+        return waiting;
+    }
+
+    private static long committed(StreamGroupState state, long topicId, int partition) {
+        Ownership parent = state.partition(new PartitionName(topicId, partition));
+        Long offset = parent == null ? null : parent.committed();
+        return offset == null ? -1 : offset;
     }
 
     private Collection<TopicSource.Topic> topics(StreamGroupState state) {
@@ -112,7 +131,9 @@ final class Subscriptions {
         List<Assignor.Subject> subjects = new ArrayList<>();
         for (Ownership partition : state.partitions()) {
             SubscribedTopic topic = state.topics().get(partition.name().topicId());
-            if (topic != null) {
+            if (topic != null
+                    && !topic.getWaitingPartitionsList()
+                            .contains(partition.name().partition())) {
                 subjects.add(new Assignor.Subject(
                         partition.name(),
                         partition.target() == null ? partition.owner() : partition.target(),

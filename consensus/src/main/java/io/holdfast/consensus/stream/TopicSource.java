@@ -17,6 +17,13 @@ public interface TopicSource {
     /** Where a partition has replicas; nowhere if it does not exist any more. */
     Set<String> racks(Topic topic, int partition);
 
+    /** From which a partition was split off; null if nothing of its keys is in another. */
+    @Nullable
+    Parent parent(Topic topic, int partition);
+
+    /** @param endOffset before which it has records of the other's keys; {@link Long#MAX_VALUE} if that is not known yet */
+    record Parent(int partition, long endOffset) {}
+
     boolean isDeleted(long topicId);
 
     /** Id that the next topic will have. */

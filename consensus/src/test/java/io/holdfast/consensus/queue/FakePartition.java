@@ -3,6 +3,7 @@ package io.holdfast.consensus.queue;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.QueueCommand;
 import io.holdfast.internal.v1.QueueResult;
 import io.holdfast.record.Compression;
@@ -43,6 +44,11 @@ final class FakePartition implements QueuePartition {
 
     void applyNext() {
         proposed.remove().run();
+    }
+
+    @Override
+    public GroupId group() {
+        return GroupId.ofPartition(1, 0);
     }
 
     @Override

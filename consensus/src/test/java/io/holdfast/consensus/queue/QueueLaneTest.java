@@ -3,6 +3,7 @@ package io.holdfast.consensus.queue;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.holdfast.consensus.AwakeClock;
+import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.QueueCommand;
 import io.holdfast.internal.v1.QueueOpen;
 import io.holdfast.internal.v1.QueueOperation;
@@ -29,6 +30,7 @@ class QueueLaneTest {
     private final FakePartition partition = new FakePartition();
     private QueuePolicy policy = policy(QueueOrder.QUEUE_ORDER_UNORDERED, 100);
     private boolean deleted;
+    private boolean heldBack;
     private final QueueLane lane = new QueueLane(
             partition,
             new QueueResources(
@@ -36,6 +38,11 @@ class QueueLaneTest {
                         @Override
                         public QueuePolicy of(long groupId) {
                             return deleted ? null : policy;
+                        }
+
+                        @Override
+                        public boolean isHeldBack(long groupId, GroupId of) {
+                            return heldBack;
                         }
 
                         @Override
@@ -58,6 +65,7 @@ class QueueLaneTest {
                 Integer.MAX_VALUE,
                 order,
                 QueuePriority.QUEUE_PRIORITY_IGNORED,
+                false,
                 false,
                 false);
     }
@@ -98,6 +106,23 @@ class QueueLaneTest {
         assertThat(offsets(second)).containsExactly(2L);
         assertThat(offsets(third)).containsExactly(3L, 4L);
         assertThat(partition.commands.size() - before).isEqualTo(2);
+    }
+
+    /** Only who keeps an order has to wait for another partition. */
+    @Test
+    void shouldHandOutNothingInOrderWhileItIsHeldBack() {
+        partition.append("k", "k");
+        heldBack = true;
+        policy = policy(QueueOrder.QUEUE_ORDER_KEYED, 100);
+        assertThat(offsets(acquire(2))).isEmpty();
+        policy = policy(QueueOrder.QUEUE_ORDER_EXCLUSIVE, 100);
+        assertThat(offsets(acquire(2))).isEmpty();
+        policy = policy(QueueOrder.QUEUE_ORDER_UNORDERED, 100);
+        assertThat(offsets(acquire(1))).containsExactly(0L);
+
+        heldBack = false;
+        policy = policy(QueueOrder.QUEUE_ORDER_EXCLUSIVE, 100);
+        assertThat(offsets(acquire(1))).containsExactly(1L);
     }
 
     @Test

@@ -34,6 +34,11 @@ class HeartbeatTest {
         }
 
         @Override
+        public @Nullable Parent parent(Topic topic, int partition) {
+            return null;
+        }
+
+        @Override
         public boolean isDeleted(long topicId) {
             return false;
         }

@@ -449,6 +449,11 @@ final class StreamWorld implements TopicSource {
     }
 
     @Override
+    public @Nullable Parent parent(Topic topic, int partition) {
+        return null;
+    }
+
+    @Override
     public boolean isDeleted(long topicId) {
         return topics.values().stream().noneMatch(topic -> topic.id() == topicId);
     }

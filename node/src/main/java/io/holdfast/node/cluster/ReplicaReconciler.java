@@ -54,6 +54,7 @@ public final class ReplicaReconciler implements Closeable {
     private final Map<GroupId, Long> housekeptAt = new HashMap<>();
     private final Map<GroupId, Long> checkpointedBytes = new HashMap<>();
     private final LeaderSpread leaders;
+    private final PartitionSplits splits;
     private long passedVersion = -1;
     private long upkeptVersion = -1;
     private int upkeeps;
@@ -84,6 +85,7 @@ public final class ReplicaReconciler implements Closeable {
         this.openers = openers;
         this.thread = thread;
         this.leaders = new LeaderSpread(state.nodeId());
+        this.splits = new PartitionSplits(state, client);
     }
 
     /** Begins to reconcile. */
@@ -109,6 +111,7 @@ public final class ReplicaReconciler implements Closeable {
         guarded(this::pass);
         guarded(() -> controller.tick(state.image()));
         guarded(this::upkeep);
+        guarded(() -> splits.keep(state.image()));
     }
 
     private static void guarded(Runnable step) {

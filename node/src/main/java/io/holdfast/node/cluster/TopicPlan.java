@@ -1,17 +1,27 @@
 package io.holdfast.node.cluster;
 
 import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.metadata.FeatureLevel;
 import io.holdfast.consensus.metadata.MetadataImage;
+import io.holdfast.consensus.metadata.TopicSplits;
+import io.holdfast.internal.v1.AddPartitionsCommand;
 import io.holdfast.internal.v1.CreateTopicCommand;
+import io.holdfast.internal.v1.KeyRange;
 import io.holdfast.internal.v1.NodeRow;
+import io.holdfast.internal.v1.ParentPartition;
 import io.holdfast.internal.v1.PartitionAssignment;
+import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.placement.Placement;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.NodeState;
+import io.holdfast.v1.PartitionKeys;
 import io.holdfast.v1.SettledRetention;
 import io.holdfast.v1.TopicConfig;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.TreeMap;
 import java.util.regex.Pattern;
 
 /** Turns a wish for a topic into the command that creates it, or says what is wrong with it. */
@@ -49,20 +59,110 @@ public final class TopicPlan {
         int nodes = Math.max(nodesMeant, image.nodes().size());
         int copies = replicas == 0 ? Math.min(REPLICAS_DEFAULT, nodes % 2 == 0 ? nodes - 1 : nodes) : replicas;
         checkOdd(copies);
-        List<PartitionAssignment> existing = new ArrayList<>();
-        image.topics().values().forEach(topic -> existing.addAll(topic.getAssignmentsList()));
-        List<NodeRow> takers = image.nodes().values().stream()
-                .filter(node -> image.clusterNodes().state(node.getNodeId()) == NodeState.NODE_STATE_ACTIVE)
-                .toList();
         try {
             return CreateTopicCommand.newBuilder()
                     .setName(name)
                     .setReplicas(copies)
-                    .addAllAssignments(Placement.place(takers, existing, count, copies))
+                    .addAllAssignments(Placement.place(takers(image), existing(image), count, copies))
                     .build();
         } catch (IllegalArgumentException e) {
             throw Refusal.invalid(String.valueOf(e.getMessage()));
         }
+    }
+
+    /** @throws Refusal if these are not all hashes, each once, one range for each partition */
+    public static CreateTopicCommand withKeys(
+            MetadataImage image, CreateTopicCommand command, List<PartitionKeys> keys) {
+        checkGrowing(image);
+        int partitions = command.getAssignmentsCount();
+        if (keys.size() != partitions) {
+            throw Refusal.invalid("say the keys of each partition, or of none");
+        }
+        NavigableMap<Long, Long> ranges = new TreeMap<>();
+        CreateTopicCommand.Builder changed = command.toBuilder();
+        for (int p = 0; p < partitions; p++) {
+            PartitionKeys one = keys.get(p);
+            ranges.put(Integer.toUnsignedLong(one.getHashFirst()), Integer.toUnsignedLong(one.getHashLast()));
+            PartitionAssignment.Builder assignment = changed.getAssignmentsBuilder(p)
+                    .setKeys(KeyRange.newBuilder().setFirst(one.getHashFirst()).setLast(one.getHashLast()));
+            if (one.hasSplitOff()) {
+                if (one.getSplitOff().getParent() >= partitions
+                        || one.getSplitOff().getParent() == p) {
+                    throw Refusal.invalid("partition " + p + " cannot have been split off from "
+                            + Integer.toUnsignedString(one.getSplitOff().getParent()));
+                }
+                assignment.setParent(ParentPartition.newBuilder()
+                        .setPartition(one.getSplitOff().getParent())
+                        .setEndOffset(one.getSplitOff().getParentEnd()));
+            }
+        }
+        long next = 0;
+        for (Map.Entry<Long, Long> range : ranges.entrySet()) {
+            if (range.getKey() != next || range.getValue() < next) {
+                throw Refusal.invalid("say whose each key hash is: nobody's, or two partitions', from " + next + " on");
+            }
+            next = range.getValue() + 1;
+        }
+        if (next != 1L << 32 || ranges.size() != partitions) {
+            throw Refusal.invalid("say whose each key hash is: nobody's, or two partitions', from " + next + " on");
+        }
+        return changed.build();
+    }
+
+    private static void checkGrowing(MetadataImage image) {
+        if (image.clusterNodes().featureLevel() < FeatureLevel.GROWING_TOPICS) {
+            throw Refusal.invalid("raise the cluster's feature level first (holdfast cluster upgrade)");
+        }
+    }
+
+    /**
+     * More partitions for a topic, of which each takes half of another's keys.
+     *
+     * @param partitions how many there shall be
+     * @throws Refusal if that cannot be
+     */
+    public static AddPartitionsCommand grow(MetadataImage image, TopicRow topic, int partitions, int partitionsMax) {
+        int now = topic.getAssignmentsCount();
+        if (partitions < now) {
+            throw Refusal.invalid("leave topic '" + topic.getName() + "' its " + now
+                    + " partitions: it can get more, and never has fewer again");
+        }
+        if (partitions > partitionsMax) {
+            throw Refusal.invalid("ask for at most " + partitionsMax + " partitions");
+        }
+        checkGrowing(image);
+        if (topic.getConfig().hasDedupWindow()) {
+            throw Refusal.invalid("leave the partitions as they are while message ids are known: the ids of a key that"
+                    + " moves would not be known where it moves to");
+        }
+        if (topic.getDeadLettersOf() != 0) {
+            throw Refusal.invalid("leave the dead letters of a group where they are");
+        }
+        try {
+            List<PartitionAssignment> pieces = TopicSplits.plan(topic, partitions - now);
+            List<PartitionAssignment> placed =
+                    Placement.place(takers(image), existing(image), pieces.size(), topic.getReplicas());
+            AddPartitionsCommand.Builder command =
+                    AddPartitionsCommand.newBuilder().setTopic(topic.getName()).setExpectedPartitions(now);
+            for (int i = 0; i < pieces.size(); i++) {
+                command.addAssignments(placed.get(i).toBuilder().mergeFrom(pieces.get(i)));
+            }
+            return command.build();
+        } catch (IllegalArgumentException e) {
+            throw Refusal.invalid(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static List<PartitionAssignment> existing(MetadataImage image) {
+        List<PartitionAssignment> existing = new ArrayList<>();
+        image.topics().values().forEach(topic -> existing.addAll(topic.getAssignmentsList()));
+        return existing;
+    }
+
+    private static List<NodeRow> takers(MetadataImage image) {
+        return image.nodes().values().stream()
+                .filter(node -> image.clusterNodes().state(node.getNodeId()) == NodeState.NODE_STATE_ACTIVE)
+                .toList();
     }
 
     /** @throws Refusal if a topic cannot have so many */

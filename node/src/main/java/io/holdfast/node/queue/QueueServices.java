@@ -17,6 +17,7 @@ public final class QueueServices implements AutoCloseable {
             ApiServices api,
             ClusterState state,
             MetricRegistry registry,
+            ParentGates gates,
             Executor executor,
             ScheduledExecutorService timer) {
         QueueMetrics metrics = new QueueMetrics(registry);
@@ -27,7 +28,8 @@ public final class QueueServices implements AutoCloseable {
         server.add(new QueueGrpc(state, groups, router, api.headers(), executor, timer));
         server.add(new GroupGrpc(state, groups, local, api.forwarder(), api.headers(), executor));
         DeadLetterMover mover = new DeadLetterMover(state, api.metadata(), api.appends(), api.forwarder(), metrics);
-        ticker = new QueueTicker(state, mover, metrics, executor, timer);
+        Runnable gateRound = () -> gates.round(local, api.forwarder());
+        ticker = new QueueTicker(state, mover, gateRound, metrics, executor, timer);
         retention = new Retention(state, executor, timer);
     }
 

@@ -16,9 +16,11 @@ import java.util.concurrent.ScheduledExecutorService;
 final class QueueTicker implements AutoCloseable {
     private static final long TICK_MS = 50;
     private static final int TICKS_PER_WATCH = 20;
+    private static final int TICKS_PER_GATE_ROUND = 4;
 
     private final ClusterState state;
     private final DeadLetterMover mover;
+    private final Runnable gateRound;
     private final QueueMetrics metrics;
     private final Rounds rounds;
     private int ticks;
@@ -26,17 +28,22 @@ final class QueueTicker implements AutoCloseable {
     QueueTicker(
             ClusterState state,
             DeadLetterMover mover,
+            Runnable gateRound,
             QueueMetrics metrics,
             Executor executor,
             ScheduledExecutorService timer) {
         this.state = state;
         this.mover = mover;
+        this.gateRound = gateRound;
         this.metrics = metrics;
         rounds = new Rounds(this::tick, TICK_MS, executor, timer);
     }
 
     private void tick() {
         boolean watch = ++ticks % TICKS_PER_WATCH == 0;
+        if (ticks % TICKS_PER_GATE_ROUND == 0) {
+            gateRound.run();
+        }
         for (PartitionReplica replica : state.replicas().values()) {
             QueueLane lane = replica.queues().lane();
             try {

@@ -134,6 +134,7 @@ public final class Errors {
     private static io.grpc.Status.Code code(ErrorReason reason) {
         return switch (reason) {
             case ERROR_REASON_NOT_LEADER,
+                    ERROR_REASON_KEYS_MOVED,
                     ERROR_REASON_PRODUCER_FENCED,
                     ERROR_REASON_SEQUENCE_GAP,
                     ERROR_REASON_UNKNOWN_PRODUCER,

@@ -240,7 +240,18 @@ public final class Forwarder {
             }
             return info != null
                     && "NOT_APPLIED".equals(info.getMetadataOrDefault("outcome", ""))
-                    && isPassing("ERROR_REASON_" + info.getReason());
+                    && (isPassing("ERROR_REASON_" + info.getReason()) || isBehind("ERROR_REASON_" + info.getReason()));
+        }
+
+        /** The other node says that there is no such partition, and this one knows it: that one will learn. */
+        private boolean isBehind(String reason) {
+            boolean denied = reason.equals(ErrorReason.ERROR_REASON_TOPIC_NOT_FOUND.name())
+                    || reason.equals(ErrorReason.ERROR_REASON_PARTITION_NOT_FOUND.name());
+            if (!denied || group == null) {
+                return false;
+            }
+            TopicRow topic = state.image().topic(group.topicId());
+            return topic != null && group.partition() < topic.getAssignmentsCount();
         }
 
         /** Where this node has no replica itself, it knows who leads from those only who do not. */

@@ -50,40 +50,39 @@ final class Intake {
      */
     record Taken(AppendResult last, @Nullable List<PublishResult> singles) {}
 
-    /** @param scheduled whether each record says in a header until when it is to be kept */
+    /**
+     * @param terms that the sender has set
+     * @param scheduled whether each record says in a header until when it is to be kept
+     */
     CompletableFuture<Taken> take(
-            GroupId group,
-            ByteBuffer bytes,
-            @Nullable Sequence sequence,
-            @Nullable Long expectedOffset,
-            boolean scheduled) {
+            GroupId group, ByteBuffer bytes, @Nullable Sequence sequence, Terms terms, boolean scheduled) {
+        Long expectedOffset = terms.expectedOffset();
         if (scheduled && expectedOffset != null) {
             throw Refusal.invalid("leave out the expected offset: a record that is kept for later has no offset yet");
         }
         long windowMs = windowMs(group);
         if (!scheduled && windowMs == 0) {
-            return whole(group, bytes, sequence, Terms.NONE.withExpectedOffset(expectedOffset));
+            return whole(group, bytes, sequence, terms);
         }
         List<LogRecord> records = Records.decode(appends.check(bytes));
         List<@Nullable Long> dueMs = scheduled ? dueTimes(records) : Collections.nCopies(records.size(), null);
         Ids ids = new Ids(records.stream().map(Intake::id).toList(), windowMs);
         if (windowMs == 0 || ids.ids().stream().allMatch(MessageId::isNone)) {
             return scheduled
-                    ? byRecord(group, records, dueMs, sequence, null)
-                    : whole(group, bytes, sequence, Terms.NONE.withExpectedOffset(expectedOffset));
+                    ? byRecord(group, records, dueMs, sequence, terms, null)
+                    : whole(group, bytes, sequence, terms);
         }
         CompletableFuture<Void> answered = new CompletableFuture<>();
         boolean alone = appends.leader(group).messageIds().enter(ids, answered);
         CompletableFuture<Taken> taken;
         if (scheduled || (!alone && records.size() > 1 && expectedOffset == null)) {
-            taken = byRecord(group, records, dueMs, sequence, ids);
+            taken = byRecord(group, records, dueMs, sequence, terms, ids);
         } else if (!alone && records.size() > 1) {
             taken = CompletableFuture.failedFuture(
                     Refusal.invalid(
                             "send the records one by one: some may be duplicates, and the log is expected to end at an offset"));
         } else {
-            Terms terms = Terms.NONE.withExpectedOffset(expectedOffset).withIds(ids);
-            taken = whole(group, bytes, sequence, terms)
+            taken = whole(group, bytes, sequence, terms.withIds(ids))
                     .thenApply(one -> records.size() > 1 ? one : new Taken(one.last, List.of(result(group, one.last))));
         }
         taken.whenComplete((ok, failure) -> answered.complete(null));
@@ -109,11 +108,12 @@ final class Intake {
             List<LogRecord> records,
             List<@Nullable Long> dueMs,
             @Nullable Sequence sequence,
+            Terms common,
             @Nullable Ids ids) {
         List<CompletableFuture<AppendResult>> parts = new ArrayList<>();
         for (int i = 0; i < records.size(); i++) {
             Sequence place = plus(sequence, i);
-            Terms terms = Terms.NONE.withDueMs(dueMs.get(i));
+            Terms terms = common.withDueMs(dueMs.get(i));
             if (ids != null) {
                 terms = terms.withIds(new Ids(ids.ids().subList(i, i + 1), ids.windowMs()));
             }

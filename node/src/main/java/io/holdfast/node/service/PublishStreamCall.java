@@ -5,6 +5,7 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.partition.AppendResult;
+import io.holdfast.consensus.partition.BatchAppend.Terms;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.cluster.SystemTopics;
@@ -113,8 +114,10 @@ final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
         GroupId group = state.group(partition.getTopic(), partition.getPartition());
         ByteBuffer batch = request.getBatch().asReadOnlyByteBuffer();
         Sequence sequence = request.hasSequence() ? request.getSequence() : null;
-        Long expected = request.hasExpectedOffset() ? request.getExpectedOffset() : null;
-        return intake.take(group, batch, sequence, expected, request.getScheduled())
+        Terms terms = Terms.NONE
+                .withExpectedOffset(request.hasExpectedOffset() ? request.getExpectedOffset() : null)
+                .withKeysVersion(request.hasKeysVersion() ? request.getKeysVersion() : null);
+        return intake.take(group, batch, sequence, terms, request.getScheduled())
                 .thenApply(taken -> stored(group, taken));
     }
 

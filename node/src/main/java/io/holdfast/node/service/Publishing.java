@@ -3,8 +3,11 @@ package io.holdfast.node.service;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.google.protobuf.ByteString;
+import io.grpc.Context;
 import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.metadata.TopicKeys;
 import io.holdfast.consensus.partition.AppendResult;
+import io.holdfast.consensus.partition.BatchAppend.Terms;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.cluster.Calls;
@@ -26,11 +29,16 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** Publishes plain records: chooses partitions, forwards to their leaders, and makes batches where this node leads. */
 final class Publishing {
+    /** After keys have moved, until it is tried again. */
+    private static final Executor LATER = CompletableFuture.delayedExecutor(20, TimeUnit.MILLISECONDS);
+
     private final ClusterState state;
     private final Appends appends;
     private final Intake intake;
@@ -54,39 +62,45 @@ final class Publishing {
         if (request.hasPartition()) {
             return publishTo(topic, request.getPartition(), request);
         }
-        if (request.hasSequence() || request.hasExpectedOffset()) {
-            throw Refusal.invalid("name the partition: a sequence or an expected offset is about one partition");
+        if (request.hasSequence() || request.hasExpectedOffset() || request.hasKeysVersion()) {
+            throw Refusal.invalid(
+                    "name the partition: a sequence, an expected offset or a version of keys is about one partition");
         }
-        return publishByKey(topic, request);
+        return publishByKey(topic, request, System.nanoTime() + Forwarder.left().toNanos());
     }
 
-    private CompletableFuture<PublishResponse> publishByKey(TopicRow topic, PublishRequest request) {
-        int partitions = topic.getAssignmentsCount();
-        int keyless = ThreadLocalRandom.current().nextInt(partitions);
+    private CompletableFuture<PublishResponse> publishByKey(TopicRow topic, PublishRequest request, long deadline) {
+        TopicKeys keys = TopicKeys.of(topic);
+        int keyless = keys.partition(ThreadLocalRandom.current().nextLong(1L << 32));
         Map<Integer, List<Integer>> byPartition = new TreeMap<>();
         for (int i = 0; i < request.getRecordsCount(); i++) {
             Record record = request.getRecords(i);
             int partition = record.hasKey()
-                    ? KeyHash.partition(KeyHash.of(record.getKey().toByteArray()), partitions)
+                    ? keys.partition(KeyHash.of(record.getKey().toByteArray()))
                     : record.getMessageId().isEmpty()
                             ? keyless
-                            : KeyHash.partition(KeyHash.of(record.getMessageId().getBytes(UTF_8)), partitions);
+                            : keys.partition(KeyHash.of(record.getMessageId().getBytes(UTF_8)));
             byPartition.computeIfAbsent(partition, p -> new ArrayList<>()).add(i);
         }
         PublishResult[] results = new PublishResult[request.getRecordsCount()];
         List<CompletableFuture<ByteString>> parts = new ArrayList<>();
         byPartition.forEach((partition, positions) -> {
-            PublishRequest.Builder part = request.toBuilder().clearRecords().setPartition(partition);
+            PublishRequest.Builder part = request.toBuilder()
+                    .clearRecords()
+                    .setPartition(partition)
+                    .setKeysVersion(topic.getAssignments(partition).getKeysVersion());
             positions.forEach(i -> part.addRecords(request.getRecords(i)));
-            parts.add(publishTo(topic, partition, part.build()).handle((response, failure) -> {
-                for (int i = 0; i < positions.size(); i++) {
-                    results[positions.get(i)] = failure == null ? response.getResults(i) : failed(partition, failure);
-                }
-                if (failure != null && byPartition.size() == 1) {
-                    throw new CompletionException(failure);
-                }
-                return failure == null ? response.getHeader().getSessionToken() : ByteString.EMPTY;
-            }));
+            parts.add(anew(part.build(), publishTo(topic, partition, part.build()), deadline)
+                    .handle((response, failure) -> {
+                        for (int i = 0; i < positions.size(); i++) {
+                            results[positions.get(i)] =
+                                    failure == null ? response.getResults(i) : failed(partition, failure);
+                        }
+                        if (failure != null && byPartition.size() == 1) {
+                            throw new CompletionException(failure);
+                        }
+                        return failure == null ? response.getHeader().getSessionToken() : ByteString.EMPTY;
+                    }));
         });
         return CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).thenApply(ok -> {
             ByteString token = ByteString.EMPTY;
@@ -95,6 +109,27 @@ final class Publishing {
             }
             return response(token, List.of(results));
         });
+    }
+
+    /** If keys have moved, chooses anew as soon as this node knows where they are, until the deadline. */
+    private CompletableFuture<PublishResponse> anew(
+            PublishRequest part, CompletableFuture<PublishResponse> answer, long deadline) {
+        return answer.handle((response, failure) -> {
+                    if (failure == null) {
+                        return CompletableFuture.completedFuture(response);
+                    }
+                    boolean moved = Errors.refusal(failure).reason() == ErrorReason.ERROR_REASON_KEYS_MOVED;
+                    if (!moved || System.nanoTime() - deadline > 0) {
+                        return CompletableFuture.<PublishResponse>failedFuture(failure);
+                    }
+                    PublishRequest again =
+                            part.toBuilder().clearPartition().clearKeysVersion().build();
+                    return CompletableFuture.supplyAsync(
+                                    () -> publishByKey(state.topic(part.getTopic()), again, deadline),
+                                    Context.currentContextExecutor(LATER))
+                            .thenCompose(next -> next);
+                })
+                .thenCompose(next -> next);
     }
 
     private CompletableFuture<PublishResponse> publishTo(TopicRow topic, int partition, PublishRequest request) {
@@ -109,11 +144,13 @@ final class Publishing {
     private CompletableFuture<PublishResponse> publishHere(GroupId group, PublishRequest request) {
         appends.leader(group);
         Sequence sequence = request.hasSequence() ? request.getSequence() : null;
-        Long expected = request.hasExpectedOffset() ? request.getExpectedOffset() : null;
+        Terms terms = Terms.NONE
+                .withExpectedOffset(request.hasExpectedOffset() ? request.getExpectedOffset() : null)
+                .withKeysVersion(request.hasKeysVersion() ? request.getKeysVersion() : null);
         long nowMs = System.currentTimeMillis();
         List<Record> records = request.getRecordsList();
         records.forEach(record -> check(record, nowMs));
-        if (expected != null && records.stream().anyMatch(Record::hasDeliverAt)) {
+        if (terms.expectedOffset() != null && records.stream().anyMatch(Record::hasDeliverAt)) {
             throw Refusal.invalid("leave out the expected offset: a record that is kept for later has no offset yet");
         }
         List<CompletableFuture<PublishResponse>> parts = new ArrayList<>();
@@ -125,8 +162,7 @@ final class Publishing {
                 until++;
             }
             List<Record> part = records.subList(from, until);
-            CompletableFuture<PublishResponse> answer =
-                    store(group, part, nowMs, Intake.plus(sequence, from), expected);
+            CompletableFuture<PublishResponse> answer = store(group, part, nowMs, Intake.plus(sequence, from), terms);
             parts.add(
                     records.size() == part.size()
                             ? answer
@@ -161,11 +197,7 @@ final class Publishing {
     }
 
     private CompletableFuture<PublishResponse> store(
-            GroupId group,
-            List<Record> records,
-            long nowMs,
-            @Nullable Sequence sequence,
-            @Nullable Long expectedOffset) {
+            GroupId group, List<Record> records, long nowMs, @Nullable Sequence sequence, Terms terms) {
         RecordBatchBuilder builder = new RecordBatchBuilder(Compression.NONE);
         if (sequence != null) {
             builder.producer(sequence.getProducerId(), sequence.getEpoch(), sequence.getFirstSequence());
@@ -174,11 +206,7 @@ final class Publishing {
             builder.add(Records.toLog(record, nowMs));
         }
         return intake.take(
-                        group,
-                        builder.build(),
-                        sequence,
-                        expectedOffset,
-                        records.get(0).hasDeliverAt())
+                        group, builder.build(), sequence, terms, records.get(0).hasDeliverAt())
                 .thenApply(taken -> {
                     List<PublishResult> singles = taken.singles();
                     return response(

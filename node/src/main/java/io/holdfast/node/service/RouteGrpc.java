@@ -4,18 +4,21 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.metadata.MetadataImage;
+import io.holdfast.consensus.metadata.TopicKeys;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
+import io.holdfast.internal.v1.KeyRange;
 import io.holdfast.internal.v1.NodeRow;
+import io.holdfast.internal.v1.PartitionAssignment;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.cluster.ClusterState;
-import io.holdfast.record.KeyHash;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.GetRoutesRequest;
 import io.holdfast.v1.GetRoutesResponse;
 import io.holdfast.v1.Node;
 import io.holdfast.v1.Route;
 import io.holdfast.v1.RouteServiceGrpc;
+import io.holdfast.v1.SplitOff;
 import io.holdfast.v1.TopicPartition;
 import io.holdfast.v1.WatchRoutesRequest;
 import io.holdfast.v1.WatchRoutesResponse;
@@ -130,16 +133,24 @@ public final class RouteGrpc extends RouteServiceGrpc.RouteServiceImplBase {
     private Route route(TopicRow topic, int partition, boolean leaderKnown) {
         GroupId group = MetadataImage.group(topic, partition);
         PartitionReplica replica = state.replica(group);
-        int partitions = topic.getAssignmentsCount();
-        return Route.newBuilder()
+        PartitionAssignment assignment = topic.getAssignments(partition);
+        boolean splitting = TopicKeys.isSplitting(assignment);
+        KeyRange keys = TopicKeys.range(topic, partition);
+        Route.Builder route = Route.newBuilder()
                 .setPartition(
                         TopicPartition.newBuilder().setTopic(topic.getName()).setPartition(partition))
                 .setLeaderNode(leaderKnown ? state.leader(group) : 0)
                 .setTerm(replica == null ? 0 : replica.group().term())
-                .addAllReplicaNodes(topic.getAssignments(partition).getReplicaNodesList())
-                .setHashFirst((int) KeyHash.rangeFirst(partition, partitions))
-                .setHashLast((int) KeyHash.rangeLast(partition, partitions))
-                .build();
+                .addAllReplicaNodes(assignment.getReplicaNodesList())
+                .setHashFirst(splitting ? 1 : keys.getFirst())
+                .setHashLast(splitting ? 0 : keys.getLast())
+                .setKeysVersion(assignment.getKeysVersion());
+        if (assignment.hasParent() && !splitting) {
+            route.setSplitOff(SplitOff.newBuilder()
+                    .setParent(assignment.getParent().getPartition())
+                    .setParentEnd(assignment.getParent().getEndOffset()));
+        }
+        return route.build();
     }
 
     static Node toApi(NodeRow node) {

@@ -3,6 +3,7 @@ package io.holdfast.node.service;
 import io.grpc.stub.StreamObserver;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.metadata.MetadataImage;
+import io.holdfast.consensus.metadata.TopicSplits;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.CreateTopicCommand;
 import io.holdfast.internal.v1.DeleteTopicCommand;
@@ -91,17 +92,21 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
                 .toBuilder()
                 .setConfig(TopicPlan.changeable(request.getConfig()))
                 .build();
+        if (request.getKeysCount() > 0) {
+            command = TopicPlan.withKeys(image, command, request.getKeysList());
+        }
+        CreateTopicCommand planned = command;
         if (request.getValidateOnly()) {
             TopicRow row = TopicRow.newBuilder()
-                    .setName(command.getName())
-                    .setReplicas(command.getReplicas())
-                    .addAllAssignments(command.getAssignmentsList())
-                    .setConfig(command.getConfig())
+                    .setName(planned.getName())
+                    .setReplicas(planned.getReplicas())
+                    .addAllAssignments(planned.getAssignmentsList())
+                    .setConfig(planned.getConfig())
                     .build();
             return CompletableFuture.completedFuture(created(row));
         }
         return metadata.submit(
-                        MetadataCommand.newBuilder().setCreateTopic(command).build(), left)
+                        MetadataCommand.newBuilder().setCreateTopic(planned).build(), left)
                 .thenCompose(reply -> {
                     check(reply, request.getName());
                     return metadata.appliedEverywhere(reply.getIndex())
@@ -193,8 +198,8 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
             SystemTopics.refuse(request.getName());
             TopicRow topic = state.topic(request.getName());
             TopicConfig config = request.getConfig();
-            if (config.getPartitions() != 0 && config.getPartitions() != topic.getAssignmentsCount()) {
-                throw Refusal.invalid("leave the number of partitions as it is: it cannot be changed yet");
+            if (config.hasDedupWindow() && TopicSplits.isUnderWay(topic)) {
+                throw Refusal.invalid("wait until the topic has its new partitions, and then have message ids known");
             }
             if (config.getReplicas() != 0 && config.getReplicas() != topic.getReplicas()) {
                 TopicPlan.checkReplicas(config.getReplicas(), state.image());
@@ -206,15 +211,45 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
                             .setConfig(TopicPlan.changeable(config))
                             .setReplicas(config.getReplicas()))
                     .build();
-            return metadata.submit(command, left).thenCompose(reply -> {
-                check(reply, request.getName());
-                return metadata.appliedEverywhere(reply.getIndex())
-                        .thenApply(ok -> UpdateTopicResponse.newBuilder()
-                                .setHeader(headers.header())
-                                .setTopic(toApi(reply.getTopic()))
-                                .build());
-            });
+            long deadline = System.nanoTime() + left.toNanos();
+            return grown(topic, config.getPartitions(), left)
+                    .thenCompose(ok -> metadata.submit(command, left))
+                    .thenCompose(reply -> {
+                        check(reply, request.getName());
+                        return metadata.appliedEverywhere(reply.getIndex())
+                                .thenCompose(ok -> split(topic.getTopicId(), deadline))
+                                .thenApply(ok -> UpdateTopicResponse.newBuilder()
+                                        .setHeader(headers.header())
+                                        .setTopic(toApi(reply.getTopic()))
+                                        .build());
+                    });
         });
+    }
+
+    private CompletableFuture<?> grown(TopicRow topic, int partitions, Duration left) {
+        if (partitions == 0 || partitions == topic.getAssignmentsCount()) {
+            return CompletableFuture.completedFuture(null);
+        }
+        return metadata.current(left)
+                .thenComposeAsync(
+                        image -> metadata.submit(
+                                MetadataCommand.newBuilder()
+                                        .setAddPartitions(TopicPlan.grow(image, topic, partitions, partitionsMax))
+                                        .build(),
+                                left),
+                        executor)
+                .thenAccept(reply -> check(reply, topic.getName()));
+    }
+
+    /** Completes when all partitions have their keys, or it takes too long, which does not matter. */
+    private CompletableFuture<Void> split(long topicId, long deadline) {
+        TopicRow topic = state.image().topic(topicId);
+        if (topic == null || !TopicSplits.isUnderWay(topic) || System.nanoTime() > deadline) {
+            return CompletableFuture.completedFuture(null);
+        }
+        CompletableFuture<Void> later = new CompletableFuture<>();
+        timer.schedule(() -> later.complete(null), REPLICA_POLL_MS, TimeUnit.MILLISECONDS);
+        return later.thenCompose(ok -> split(topicId, deadline));
     }
 
     @Override

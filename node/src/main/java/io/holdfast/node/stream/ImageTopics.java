@@ -3,6 +3,7 @@ package io.holdfast.node.stream;
 import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.consensus.stream.TopicSource;
 import io.holdfast.internal.v1.NodeRow;
+import io.holdfast.internal.v1.ParentPartition;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.cluster.SystemTopics;
@@ -60,6 +61,19 @@ public final class ImageTopics implements TopicSource {
             }
         }
         return racks;
+    }
+
+    @Override
+    public @Nullable Parent parent(Topic topic, int partition) {
+        TopicRow row = state.image().topic(topic.name());
+        if (row == null
+                || row.getTopicId() != topic.id()
+                || partition >= row.getAssignmentsCount()
+                || !row.getAssignments(partition).hasParent()) {
+            return null;
+        }
+        ParentPartition parent = row.getAssignments(partition).getParent();
+        return new Parent(parent.getPartition(), parent.hasEndOffset() ? parent.getEndOffset() : Long.MAX_VALUE);
     }
 
     @Override
