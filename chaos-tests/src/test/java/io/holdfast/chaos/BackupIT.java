@@ -25,7 +25,10 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -98,6 +101,85 @@ class BackupIT {
         shouldFindDamage(folder);
         from.passed();
         to.passed();
+    }
+
+    /** A topic that has grown is put back with the keys that its partitions had, and with where they had them from. */
+    @Test
+    void shouldBringBackWhatHasGrown() throws Exception {
+        Path folder = temporary.resolve("grown");
+        try (HoldfastClient client = from.connect();
+                HoldfastClient restored = to.connect()) {
+            client.admin().createTopic("grown", 1, 1);
+            count(client, 0, 100);
+            Instant before = Instant.now();
+            Thread.sleep(5); // times are in milliseconds
+            client.admin()
+                    .updateTopic(
+                            "grown", TopicConfig.newBuilder().setPartitions(3).build());
+            count(client, 100, 200);
+            backup(0, "create", folder, from);
+
+            backup(0, "restore", folder, to, "--topic=grown");
+            count(restored, 200, 300);
+            assertThat(keys(restored, "grown")).isEqualTo(keys(client, "grown"));
+            assertInOrder(restored, "grown", 300);
+
+            backup(0, "restore", folder, to, "--at=" + before, "--topic=grown=grown-then");
+            assertThat(restored.admin()
+                            .getRoutes(List.of("grown-then"))
+                            .getRoutes(1)
+                            .getSplitOff()
+                            .getParentEnd())
+                    .as("it was not split then")
+                    .isEqualTo(100 * COUNTED_KEYS);
+            produceCounted(restored, "grown-then", 100, 150);
+            assertInOrder(restored, "grown-then", 150);
+            client.admin().deleteTopic("grown"); // the other tests back up everything
+            restored.admin().deleteTopic("grown");
+            restored.admin().deleteTopic("grown-then");
+        }
+    }
+
+    private static final int COUNTED_KEYS = 10;
+
+    private static void count(HoldfastClient client, int from, int to) {
+        produceCounted(client, "grown", from, to);
+    }
+
+    private static void produceCounted(HoldfastClient client, String topic, int from, int to) {
+        try (Producer producer = client.newProducer()) {
+            for (int i = from; i < to; i++) {
+                for (int k = 0; k < COUNTED_KEYS; k++) {
+                    producer.send(ProducerRecord.of(
+                            topic,
+                            ("key-" + k).getBytes(UTF_8),
+                            Integer.toString(i).getBytes(UTF_8)));
+                }
+            }
+        }
+    }
+
+    private static List<List<Object>> keys(HoldfastClient client, String topic) {
+        return client.admin().getRoutes(List.of(topic)).getRoutesList().stream()
+                .map(route -> List.<Object>of(route.getHashFirst(), route.getHashLast(), route.getSplitOff()))
+                .toList();
+    }
+
+    private static void assertInOrder(HoldfastClient client, String topic, int count) {
+        Map<String, Integer> next = new HashMap<>();
+        try (Reader reader = client.newReader(ReaderSettings.of(topic))) {
+            reader.forEach(record -> {
+                String key = new String(Objects.requireNonNull(record.key()), UTF_8);
+                int expected = next.getOrDefault(key, 0);
+                assertThat(Integer.parseInt(new String(record.value(), UTF_8)))
+                        .as(key)
+                        .isEqualTo(expected);
+                next.put(key, expected + 1);
+            });
+        }
+        assertThat(next)
+                .hasSize(COUNTED_KEYS)
+                .allSatisfy((key, end) -> assertThat(end).isEqualTo(count));
     }
 
     private static void fill(HoldfastClient client) throws IOException {

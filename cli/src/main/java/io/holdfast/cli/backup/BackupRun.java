@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.google.protobuf.Message;
 import io.holdfast.cli.backup.BatchFile.Frame;
 import io.holdfast.cli.backup.Snapshot.Committed;
+import io.holdfast.cli.backup.Snapshot.Keys;
 import io.holdfast.cli.backup.Snapshot.QueueGroupPart;
 import io.holdfast.cli.backup.Snapshot.Range;
 import io.holdfast.cli.backup.Snapshot.ScheduledPart;
@@ -15,6 +16,7 @@ import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.HoldfastException;
 import io.holdfast.client.Position;
 import io.holdfast.record.InvalidBatchException;
+import io.holdfast.record.KeyHash;
 import io.holdfast.record.RecordBatch;
 import io.holdfast.storage.log.DurableDirectory;
 import io.holdfast.v1.ErrorReason;
@@ -22,6 +24,7 @@ import io.holdfast.v1.Group;
 import io.holdfast.v1.ListScheduledResponse;
 import io.holdfast.v1.QueuePartition;
 import io.holdfast.v1.ReadResponse;
+import io.holdfast.v1.Route;
 import io.holdfast.v1.ScheduledRecord;
 import io.holdfast.v1.StreamGroup;
 import io.holdfast.v1.StreamPartition;
@@ -36,6 +39,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Makes a backup, while the cluster works. First where the groups stand, then what waits for its time, then the records, so
@@ -155,7 +159,7 @@ final class BackupRun {
         return records;
     }
 
-    private TopicPart ranges(Topic topic) {
+    private TopicPart ranges(Topic topic) throws IOException {
         int partitions = topic.getConfig().getPartitions();
         List<Long> starts = client.admin()
                 .lookupOffsets(topic.getName(), partitions, Position.earliest().start());
@@ -165,7 +169,35 @@ final class BackupRun {
         for (int p = 0; p < partitions; p++) {
             ranges.add(new Range(starts.get(p), Math.max(starts.get(p), ends.get(p))));
         }
-        return new TopicPart(topic.getName(), topic.getTopicId(), settings(topic.getConfig()), ranges);
+        return new TopicPart(
+                topic.getName(), topic.getTopicId(), settings(topic.getConfig()), ranges, keys(topic.getName()));
+    }
+
+    /** Null if they are equal shares. */
+    private @Nullable List<Keys> keys(String topic) throws IOException {
+        List<Route> routes = client.admin().getRoutes(List.of(topic)).getRoutesList();
+        boolean equal = true;
+        List<Keys> keys = new ArrayList<>();
+        for (Route route : routes) {
+            long first = Integer.toUnsignedLong(route.getHashFirst());
+            long last = Integer.toUnsignedLong(route.getHashLast());
+            if (first > last) {
+                throw new IOException("run it again in a moment: topic " + topic + " is being given more partitions");
+            }
+            int partition = route.getPartition().getPartition();
+            equal &= first == KeyHash.rangeFirst(partition, routes.size())
+                    && last == KeyHash.rangeLast(partition, routes.size())
+                    && !route.hasSplitOff();
+            keys.add(
+                    route.hasSplitOff()
+                            ? new Keys(
+                                    first,
+                                    last,
+                                    route.getSplitOff().getParent(),
+                                    route.getSplitOff().getParentEnd())
+                            : new Keys(first, last, null, null));
+        }
+        return equal ? null : keys;
     }
 
     // ---- records

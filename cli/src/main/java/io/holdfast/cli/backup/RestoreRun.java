@@ -3,6 +3,7 @@ package io.holdfast.cli.backup;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.holdfast.cli.backup.BatchFile.Frame;
 import io.holdfast.cli.backup.Snapshot.Committed;
+import io.holdfast.cli.backup.Snapshot.Keys;
 import io.holdfast.cli.backup.Snapshot.QueueGroupPart;
 import io.holdfast.cli.backup.Snapshot.Range;
 import io.holdfast.cli.backup.Snapshot.StreamGroupPart;
@@ -11,9 +12,11 @@ import io.holdfast.cli.declare.MessageText;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.Position;
 import io.holdfast.v1.Group;
+import io.holdfast.v1.PartitionKeys;
 import io.holdfast.v1.QueueConfig;
 import io.holdfast.v1.ScheduledRecord;
 import io.holdfast.v1.SeekTarget;
+import io.holdfast.v1.SplitOff;
 import io.holdfast.v1.Start;
 import io.holdfast.v1.StreamConfig;
 import io.holdfast.v1.StreamGroup;
@@ -81,7 +84,7 @@ final class RestoreRun {
             String name = newName(topic.name());
             TopicConfig config = config(topic);
             if (!present.contains(name)) {
-                client.admin().createTopic(name, unbounded(config));
+                client.admin().createTopic(name, unbounded(config), keys(topic));
             }
             int partitions = topic.partitions().size();
             List<Long> ofTopic = new ArrayList<>(ends(name, partitions));
@@ -107,6 +110,42 @@ final class RestoreRun {
         if (choice.streamGroups()) {
             restoreStreamGroups(ends);
         }
+    }
+
+    private List<PartitionKeys> keys(TopicPart topic) throws IOException {
+        List<PartitionKeys> all = new ArrayList<>();
+        List<Keys> keys = topic.keys();
+        for (Keys one : keys == null ? List.<Keys>of() : keys) {
+            PartitionKeys.Builder partition =
+                    PartitionKeys.newBuilder().setHashFirst((int) one.first()).setHashLast((int) one.last());
+            Integer parent = one.parent();
+            Long end = one.parentEnd();
+            if (parent != null && end != null) {
+                // Where it ends in the restored topic, if that is before it was split.
+                partition.setSplitOff(
+                        SplitOff.newBuilder().setParent(parent).setParentEnd(Math.min(end, endOf(topic, parent))));
+            }
+            all.add(partition.build());
+        }
+        return all;
+    }
+
+    /** Where a partition will end when it is restored. */
+    private long endOf(TopicPart topic, int partition) throws IOException {
+        Range range = topic.partitions().get(partition);
+        if (choice.atMs() == null) {
+            return range.end();
+        }
+        long end = range.start();
+        try (BackupReader reader = new BackupReader(folder, topic, partition, range.start())) {
+            for (Frame frame = reader.next(); frame != null; frame = reader.next()) {
+                if (frame.appendMs() > choice.atMs()) {
+                    break;
+                }
+                end = Math.min(range.end(), frame.firstOffset() + frame.records());
+            }
+        }
+        return end;
     }
 
     private String newName(String topic) {

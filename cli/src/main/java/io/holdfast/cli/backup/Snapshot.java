@@ -1,9 +1,11 @@
 package io.holdfast.cli.backup;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a cluster had at a time, besides the records themselves.
@@ -18,8 +20,18 @@ record Snapshot(
         List<StreamGroupPart> streamGroups,
         Map<String, ScheduledPart> scheduled) {
 
-    /** @param settings as in a file for holdfast apply */
-    record TopicPart(String name, long topicId, ObjectNode settings, List<Range> partitions) {
+    /**
+     * @param settings as in a file for holdfast apply
+     * @param keys of each partition, if the topic has grown; else null: equal shares
+     */
+    record TopicPart(
+            String name,
+            long topicId,
+            ObjectNode settings,
+            List<Range> partitions,
+
+            @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable
+            List<Keys> keys) {
         String folder() {
             return name + "-" + Long.toUnsignedString(topicId);
         }
@@ -30,6 +42,19 @@ record Snapshot(
                     .sum();
         }
     }
+
+    /**
+     * Hashes of keys, both ends included.
+     *
+     * @param parent which has older records of these keys; null if none has
+     * @param parentEnd before which it has them
+     */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    record Keys(
+            long first,
+            long last,
+            @Nullable Integer parent,
+            @Nullable Long parentEnd) {}
 
     /** Offsets from {@code start} to before {@code end}. */
     record Range(long start, long end) {}
