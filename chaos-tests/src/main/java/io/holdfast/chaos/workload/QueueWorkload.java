@@ -169,17 +169,9 @@ public final class QueueWorkload extends Workload {
     @Override
     public void readAll() {
         Member last = new Member("last");
-        Random allWell = new Random() {
-            private static final long serialVersionUID = 1L;
-
-            @Override
-            public int nextInt(int bound) {
-                return bound - 1;
-            }
-        };
         long deadline = System.nanoTime() + FINAL_PATIENCE.toNanos();
         while (!isEmpty() && System.nanoTime() < deadline) {
-            last.take(allWell);
+            last.take(nothingRare());
         }
         long process = history().newProcess();
         history().invoke(process, "drain-dead", null);

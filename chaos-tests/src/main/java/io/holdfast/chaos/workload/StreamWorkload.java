@@ -186,17 +186,9 @@ public final class StreamWorkload extends Workload {
     @Override
     public void readAll() {
         long deadline = System.nanoTime() + FINAL_PATIENCE.toNanos();
-        Random allWell = new Random() {
-            private static final long serialVersionUID = 1L;
-
-            @Override
-            public int nextInt(int bound) {
-                return bound - 1;
-            }
-        };
         try (Member last = new Member()) {
             while (!isAllTaken() && System.nanoTime() < deadline) {
-                last.take(allWell);
+                last.take(nothingRare());
             }
         }
     }

@@ -217,6 +217,18 @@ public abstract class Workload implements AutoCloseable {
         return Map.of("error", String.valueOf(cause.getMessage()));
     }
 
+    /** Dice that never come up with what happens once in a while. */
+    static Random nothingRare() {
+        return new Random() {
+            private static final long serialVersionUID = 1L;
+
+            @Override
+            public int nextInt(int bound) {
+                return bound - 1;
+            }
+        };
+    }
+
     static void pause(long ms) {
         try {
             Thread.sleep(ms);
