@@ -270,6 +270,26 @@ class GrowthIT {
         }
     }
 
+    /** Order is not promised then, but each record is stored, and here once, since no connection breaks. */
+    @Test
+    void shouldLoseNothingOfWhoDoesWithoutSequences() throws Exception {
+        client.admin().createTopic("loose", 1, 3);
+        Counting counting = new Counting("loose", ProducerSettings.DEFAULT.withIdempotent(false));
+        try (counting) {
+            for (int partitions : List.of(2, 4)) {
+                counting.awaitMore(1000);
+                grow("loose", partitions);
+                counting.awaitMore(1000);
+            }
+        }
+        Map<String, Integer> records = new HashMap<>();
+        try (Reader reader = client.newReader(ReaderSettings.of("loose"))) {
+            reader.forEach(
+                    record -> records.merge(new String(Objects.requireNonNull(record.key()), UTF_8), 1, Integer::sum));
+        }
+        assertThat(records).isEqualTo(counting.next);
+    }
+
     @Test
     void shouldKeepTheOrderOfKeysForQueueGroups() throws Exception {
         client.admin().createTopic("jobs", 1, 3);

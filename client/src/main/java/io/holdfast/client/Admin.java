@@ -53,6 +53,9 @@ import java.util.function.Function;
  */
 public final class Admin {
     private static final Duration TIMEOUT = Duration.ofSeconds(15);
+    /** That a node needs at most to learn of new partitions, unless it is in trouble. */
+    private static final Duration BEHIND = Duration.ofSeconds(3);
+
     private static final long ATTEMPT_SECONDS = 8;
     private static final long RETRY_MS = 50;
 
@@ -298,6 +301,7 @@ public final class Admin {
 
     private List<Long> lookup(LookupOffsetsRequest request) {
         long deadline = System.nanoTime() + TIMEOUT.toNanos();
+        long behindUntil = System.nanoTime() + BEHIND.toNanos();
         while (true) {
             List<PartitionOffset> found = call(
                             true,
@@ -311,7 +315,11 @@ public final class Admin {
             if (failure == null) {
                 return found.stream().map(PartitionOffset::getOffset).toList();
             }
-            if (!failure.isPassing() || System.nanoTime() > deadline) {
+            // Somebody knows all the partitions; the node that was asked may have to learn.
+            boolean behind = failure.reason() == ErrorReason.ERROR_REASON_PARTITION_NOT_FOUND
+                    && request.getPartitionsCount() > 1
+                    && System.nanoTime() < behindUntil;
+            if (!(failure.isPassing() || behind) || System.nanoTime() > deadline) {
                 throw failure;
             }
             preferred.incrementAndGet();

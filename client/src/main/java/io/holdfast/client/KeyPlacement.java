@@ -1,5 +1,6 @@
 package io.holdfast.client;
 
+import io.holdfast.client.RoutingCache.PartitionKey;
 import io.holdfast.v1.ErrorReason;
 import java.util.Collection;
 import java.util.HashMap;
@@ -79,12 +80,13 @@ final class KeyPlacement {
         }
     }
 
-    /** Whether it is known where else a lane's keys may belong now. */
-    boolean isStale(Lane lane) {
-        return stale.contains(lane);
+    /** Whether more is known now of where the keys of a batch belong than when it was placed. */
+    boolean isNewer(PendingBatch batch) {
+        PartitionKey key = batch.lane().key();
+        return batch.keysVersion() < ranges(key.topic()).version(key.partition());
     }
 
-    /** Nothing waits in the lane any more that was placed by old keys. */
+    /** What waits in the lane from now on was placed by the keys of now. */
     void settled(Lane lane) {
         stale.remove(lane);
     }

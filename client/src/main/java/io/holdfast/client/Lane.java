@@ -73,16 +73,29 @@ final class Lane {
     }
 
     /**
-     * Takes everything out that waits or is under way. Nothing of it is stored: the first one was refused, and what comes
-     * after it with it.
+     * Takes out all that is not under way, in order. The first batch was refused, and if it has a sequence, what comes after
+     * it with it.
+     *
+     * @param now by which what comes from now on is placed
      */
-    List<PendingBatch> takeRefused() {
-        PendingBatch first = queue.peek();
-        if (first != null && first.firstSequence() >= 0) {
-            nextSequence = first.firstSequence();
+    List<PendingBatch> takeRefused(KeyRanges now) {
+        List<PendingBatch> taken = new ArrayList<>();
+        for (PendingBatch batch : queue) {
+            if (!batch.isInFlight()) {
+                taken.add(batch);
+            }
         }
-        recovering = false;
-        return takeAll();
+        queue.removeAll(taken);
+        if (!taken.isEmpty() && taken.get(0).firstSequence() >= 0) {
+            nextSequence = taken.get(0).firstSequence();
+        }
+        PendingBatch filling = open;
+        if (filling != null) {
+            taken.add(filling);
+            open = null;
+        }
+        placement = now;
+        return taken;
     }
 
     /** Freezes the batch being filled and puts it in the queue, with its sequence unless {@code producerId} is 0. */

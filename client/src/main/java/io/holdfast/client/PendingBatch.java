@@ -69,6 +69,11 @@ final class PendingBatch {
         return deadlineNanos;
     }
 
+    /** Version of the partition's keys as of which it was placed. */
+    long keysVersion() {
+        return keysVersion;
+    }
+
     boolean isByKey(int record) {
         return byKey.get(record);
     }

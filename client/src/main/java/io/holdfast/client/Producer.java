@@ -262,15 +262,16 @@ public final class Producer implements AutoCloseable {
 
     // ---- places; all under the lock
 
-    /** Some of a lane's keys are another partition's now: what is in it, from this refused batch on, is placed anew. */
-    private void placeAnew(Lane lane, PendingBatch refused) {
-        List<PendingBatch> batches = List.of(refused);
+    /**
+     * Some of a lane's keys are another partition's now: what is in it is placed anew, in order. Of what is under way nothing
+     * is stored if it has a sequence; else each batch has a fate of its own, and is waited for.
+     */
+    private void placeAnew(Lane lane) {
         if (settings.idempotent()) {
             abandonAll(lane);
-            batches = lane.takeRefused();
-        } else {
-            lane.queue().remove(refused);
         }
+        List<PendingBatch> batches =
+                lane.takeRefused(placement.ranges(lane.key().topic()));
         placement.settled(lane);
         Set<Lane> filled = new LinkedHashSet<>();
         for (PendingBatch batch : batches) {
@@ -415,8 +416,9 @@ public final class Producer implements AutoCloseable {
                 routes.hint(lane.key().topic(), lane.key().partition(), error);
             }
             case ERROR_REASON_KEYS_MOVED -> {
-                if (lane.isHead(batch) && placement.isStale(lane)) {
-                    placeAnew(lane, batch);
+                boolean inTurn = lane.isHead(batch) || !settings.idempotent();
+                if (inTurn && placement.isNewer(batch)) {
+                    placeAnew(lane);
                     return null;
                 }
                 // Where to, the routes will tell.
