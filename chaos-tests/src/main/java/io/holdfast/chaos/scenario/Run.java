@@ -30,7 +30,8 @@ public final class Run {
     private final List<Workload> workloads;
     private final Random random;
     private final FaultLog log;
-    private final long endNanos;
+    private final Duration length;
+    private long endNanos;
     private final Set<Integer> down = new TreeSet<>();
     private final Set<Integer> paused = new TreeSet<>();
     private final Set<Integer> gone = new TreeSet<>();
@@ -55,7 +56,12 @@ public final class Run {
         this.workloads = workloads;
         this.random = new Random(seed);
         this.log = new FaultLog(workloads, beganNanos);
-        this.endNanos = System.nanoTime() + length.toNanos();
+        this.length = length;
+    }
+
+    /** The workloads are at work: time for faults begins. */
+    void begin() {
+        endNanos = System.nanoTime() + length.toNanos();
     }
 
     /** Whether there is time for more. */

@@ -90,6 +90,7 @@ public final class Runner {
             Run run = new Run(arena, client, workloads, seed, began, length);
             try {
                 run.awaitProgress(OPERATIONS_BEFORE);
+                run.begin();
                 scenario.faults().inject(run);
                 problems.addAll(died(run));
                 run.mend();
