@@ -110,7 +110,7 @@ class RetentionIT {
         assertThatThrownBy(() -> client.admin()
                         .updateTopic(
                                 "by-age",
-                                TopicConfig.newBuilder().setPartitions(9).build()))
+                                TopicConfig.newBuilder().setReplicas(2).build()))
                 .isInstanceOfSatisfying(
                         HoldfastException.class,
                         e -> assertThat(e.reason()).isEqualTo(ErrorReason.ERROR_REASON_INVALID_REQUEST));

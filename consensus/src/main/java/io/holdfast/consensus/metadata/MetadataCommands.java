@@ -125,6 +125,12 @@ public final class MetadataCommands {
                     .setMessage("delete all groups of '" + command.getName() + "' but one: a work queue has no more");
             return image;
         }
+        if (command.getConfig().hasDedupWindow() && TopicSplits.isUnderWay(existing)) {
+            reply.setResult(MetadataResult.METADATA_RESULT_INVALID)
+                    .setMessage("wait until '" + command.getName()
+                            + "' has its new partitions, and then have message ids known");
+            return image;
+        }
         int replicas = command.getReplicas() == 0 ? existing.getReplicas() : command.getReplicas();
         if (replicas != existing.getReplicas()) {
             events.add("topic " + command.getName() + " shall have " + replicas + " replicas instead of "

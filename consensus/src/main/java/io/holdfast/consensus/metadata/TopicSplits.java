@@ -84,6 +84,13 @@ public final class TopicSplits {
             reply.setResult(MetadataResult.METADATA_RESULT_TOPIC_NOT_FOUND);
             return image;
         }
+        if (topic.getConfig().hasDedupWindow()) {
+            reply.setResult(MetadataResult.METADATA_RESULT_INVALID)
+                    .setMessage(
+                            "leave the partitions as they are while message ids are known: the ids of a key that moves"
+                                    + " would not be known where it moves to");
+            return image;
+        }
         if (isUnderWay(topic) || topic.getAssignmentsCount() != command.getExpectedPartitions()) {
             reply.setResult(MetadataResult.METADATA_RESULT_INVALID)
                     .setMessage(

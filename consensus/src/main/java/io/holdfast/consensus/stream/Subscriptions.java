@@ -56,12 +56,12 @@ final class Subscriptions {
     /** Those whose parents have records of their keys that the group has not committed. */
     private List<Integer> waiting(StreamGroupState state, TopicSource.Topic topic) {
         List<Integer> waiting = new ArrayList<>();
-        for (int p = 0; p < topic.partitions(); p++) {
-            TopicSource.Parent parent = source.parent(topic, p);
-            if (parent != null && committed(state, topic.id(), parent.partition()) < parent.endOffset()) {
-                waiting.add(p);
+        source.parents(topic).forEach((partition, parent) -> {
+            if (committed(state, topic.id(), parent.partition()) < parent.endOffset()) {
+                waiting.add(partition);
             }
-        }
+        });
+        waiting.sort(null);
         return waiting;
     }
 

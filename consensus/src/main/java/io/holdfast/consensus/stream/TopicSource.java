@@ -1,6 +1,7 @@
 package io.holdfast.consensus.stream;
 
 import java.util.Collection;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -17,9 +18,8 @@ public interface TopicSource {
     /** Where a partition has replicas; nowhere if it does not exist any more. */
     Set<String> racks(Topic topic, int partition);
 
-    /** From which a partition was split off; null if nothing of its keys is in another. */
-    @Nullable
-    Parent parent(Topic topic, int partition);
+    /** From which partitions were split off, by partition; those of which nothing is in another are left out. */
+    Map<Integer, Parent> parents(Topic topic);
 
     /** @param endOffset before which it has records of the other's keys; {@link Long#MAX_VALUE} if that is not known yet */
     record Parent(int partition, long endOffset) {}

@@ -11,6 +11,7 @@ import io.holdfast.v1.HeartbeatRequest;
 import io.holdfast.v1.StreamConfig;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -34,8 +35,8 @@ class HeartbeatTest {
         }
 
         @Override
-        public @Nullable Parent parent(Topic topic, int partition) {
-            return null;
+        public Map<Integer, Parent> parents(Topic topic) {
+            return Map.of();
         }
 
         @Override

@@ -449,8 +449,8 @@ final class StreamWorld implements TopicSource {
     }
 
     @Override
-    public @Nullable Parent parent(Topic topic, int partition) {
-        return null;
+    public Map<Integer, Parent> parents(Topic topic) {
+        return Map.of();
     }
 
     @Override

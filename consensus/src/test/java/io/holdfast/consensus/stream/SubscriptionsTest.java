@@ -11,6 +11,7 @@ import io.holdfast.internal.v1.StreamTopics;
 import io.holdfast.internal.v1.SubscribedTopic;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -39,8 +40,8 @@ class SubscriptionsTest {
         }
 
         @Override
-        public @Nullable Parent parent(Topic topic, int partition) {
-            return partition == partitions - 1 ? parentOfLast : null;
+        public Map<Integer, Parent> parents(Topic topic) {
+            return parentOfLast == null ? Map.of() : Map.of(partitions - 1, parentOfLast);
         }
 
         @Override

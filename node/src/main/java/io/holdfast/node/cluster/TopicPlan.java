@@ -131,10 +131,6 @@ public final class TopicPlan {
             throw Refusal.invalid("ask for at most " + partitionsMax + " partitions");
         }
         checkGrowing(image);
-        if (topic.getConfig().hasDedupWindow()) {
-            throw Refusal.invalid("leave the partitions as they are while message ids are known: the ids of a key that"
-                    + " moves would not be known where it moves to");
-        }
         if (topic.getDeadLettersOf() != 0) {
             throw Refusal.invalid("leave the dead letters of a group where they are");
         }

@@ -82,7 +82,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
 
     private CompletableFuture<CreateTopicResponse> create(
             MetadataImage image, CreateTopicRequest request, Duration left) {
-        CreateTopicCommand command = TopicPlan.plan(
+        CreateTopicCommand equal = TopicPlan.plan(
                         image,
                         metadata.voters(),
                         request.getName(),
@@ -92,21 +92,19 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
                 .toBuilder()
                 .setConfig(TopicPlan.changeable(request.getConfig()))
                 .build();
-        if (request.getKeysCount() > 0) {
-            command = TopicPlan.withKeys(image, command, request.getKeysList());
-        }
-        CreateTopicCommand planned = command;
+        CreateTopicCommand command =
+                request.getKeysCount() == 0 ? equal : TopicPlan.withKeys(image, equal, request.getKeysList());
         if (request.getValidateOnly()) {
             TopicRow row = TopicRow.newBuilder()
-                    .setName(planned.getName())
-                    .setReplicas(planned.getReplicas())
-                    .addAllAssignments(planned.getAssignmentsList())
-                    .setConfig(planned.getConfig())
+                    .setName(command.getName())
+                    .setReplicas(command.getReplicas())
+                    .addAllAssignments(command.getAssignmentsList())
+                    .setConfig(command.getConfig())
                     .build();
             return CompletableFuture.completedFuture(created(row));
         }
         return metadata.submit(
-                        MetadataCommand.newBuilder().setCreateTopic(planned).build(), left)
+                        MetadataCommand.newBuilder().setCreateTopic(command).build(), left)
                 .thenCompose(reply -> {
                     check(reply, request.getName());
                     return metadata.appliedEverywhere(reply.getIndex())
@@ -198,9 +196,6 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
             SystemTopics.refuse(request.getName());
             TopicRow topic = state.topic(request.getName());
             TopicConfig config = request.getConfig();
-            if (config.hasDedupWindow() && TopicSplits.isUnderWay(topic)) {
-                throw Refusal.invalid("wait until the topic has its new partitions, and then have message ids known");
-            }
             if (config.getReplicas() != 0 && config.getReplicas() != topic.getReplicas()) {
                 TopicPlan.checkReplicas(config.getReplicas(), state.image());
             }
@@ -212,7 +207,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
                             .setReplicas(config.getReplicas()))
                     .build();
             long deadline = System.nanoTime() + left.toNanos();
-            return grown(topic, config.getPartitions(), left)
+            return grown(request.getName(), config.getPartitions(), left)
                     .thenCompose(ok -> metadata.submit(command, left))
                     .thenCompose(reply -> {
                         check(reply, request.getName());
@@ -226,19 +221,26 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
         });
     }
 
-    private CompletableFuture<?> grown(TopicRow topic, int partitions, Duration left) {
-        if (partitions == 0 || partitions == topic.getAssignmentsCount()) {
+    /** Asked again, it finds as many as it asks for. */
+    private CompletableFuture<?> grown(String name, int partitions, Duration left) {
+        if (partitions == 0) {
             return CompletableFuture.completedFuture(null);
         }
         return metadata.current(left)
                 .thenComposeAsync(
-                        image -> metadata.submit(
-                                MetadataCommand.newBuilder()
-                                        .setAddPartitions(TopicPlan.grow(image, topic, partitions, partitionsMax))
-                                        .build(),
-                                left),
+                        image -> {
+                            TopicRow now = image.topic(name);
+                            return now == null || now.getAssignmentsCount() == partitions
+                                    ? CompletableFuture.completedFuture(MetadataReply.getDefaultInstance())
+                                    : metadata.submit(
+                                            MetadataCommand.newBuilder()
+                                                    .setAddPartitions(
+                                                            TopicPlan.grow(image, now, partitions, partitionsMax))
+                                                    .build(),
+                                            left);
+                        },
                         executor)
-                .thenAccept(reply -> check(reply, topic.getName()));
+                .thenAccept(reply -> check(reply, name));
     }
 
     /** Completes when all partitions have their keys, or it takes too long, which does not matter. */

@@ -1,6 +1,7 @@
 package io.holdfast.node.stream;
 
 import io.holdfast.consensus.metadata.MetadataImage;
+import io.holdfast.consensus.metadata.TopicKeys;
 import io.holdfast.consensus.stream.TopicSource;
 import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.internal.v1.ParentPartition;
@@ -9,8 +10,10 @@ import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.cluster.SystemTopics;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -64,16 +67,22 @@ public final class ImageTopics implements TopicSource {
     }
 
     @Override
-    public @Nullable Parent parent(Topic topic, int partition) {
+    public Map<Integer, Parent> parents(Topic topic) {
         TopicRow row = state.image().topic(topic.name());
-        if (row == null
-                || row.getTopicId() != topic.id()
-                || partition >= row.getAssignmentsCount()
-                || !row.getAssignments(partition).hasParent()) {
-            return null;
+        if (row == null || row.getTopicId() != topic.id() || !TopicKeys.hasGrown(row)) {
+            return Map.of();
         }
-        ParentPartition parent = row.getAssignments(partition).getParent();
-        return new Parent(parent.getPartition(), parent.hasEndOffset() ? parent.getEndOffset() : Long.MAX_VALUE);
+        Map<Integer, Parent> parents = new HashMap<>();
+        for (int p = 0; p < row.getAssignmentsCount(); p++) {
+            if (row.getAssignments(p).hasParent()) {
+                ParentPartition parent = row.getAssignments(p).getParent();
+                parents.put(
+                        p,
+                        new Parent(
+                                parent.getPartition(), parent.hasEndOffset() ? parent.getEndOffset() : Long.MAX_VALUE));
+            }
+        }
+        return parents;
     }
 
     @Override
