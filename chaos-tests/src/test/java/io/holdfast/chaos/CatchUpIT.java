@@ -18,6 +18,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -102,6 +103,7 @@ class CatchUpIT {
 
     @Test
     @Timeout(240)
+    @Tag("slow")
     void shouldRejoinWithAnEmptyDirectoryAndCountInAMajorityAgain() throws Exception {
         try (TestCluster cluster = TestCluster.start(3, FEW_ENTRIES);
                 HoldfastClient client = cluster.connect()) {

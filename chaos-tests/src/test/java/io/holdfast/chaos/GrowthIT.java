@@ -106,12 +106,13 @@ class GrowthIT {
         private volatile boolean stopping;
         private int sent;
 
-        Counting(String topic, ProducerSettings settings) {
-            thread = new Thread(() -> run(topic, settings), "counting");
+        /** @param pace records between short pauses */
+        Counting(String topic, ProducerSettings settings, int pace) {
+            thread = new Thread(() -> run(topic, settings, pace), "counting");
             thread.start();
         }
 
-        private void run(String topic, ProducerSettings settings) {
+        private void run(String topic, ProducerSettings settings, int pace) {
             Random random = new Random(SEED);
             try (Producer producer = client.newProducer(settings.withDeliveryTimeout(PATIENCE))) {
                 while (!stopping) {
@@ -129,7 +130,7 @@ class GrowthIT {
                                     }
                                 }
                             });
-                    if (random.nextInt(20) == 0) {
+                    if (random.nextInt(pace) == 0) {
                         TimeUnit.MILLISECONDS.sleep(5);
                     }
                 }
@@ -166,7 +167,7 @@ class GrowthIT {
         Seen live = new Seen();
         int sent;
         try (Reader reader = client.newReader(ReaderSettings.of("grows").withFollow(true))) {
-            Counting counting = new Counting("grows", ProducerSettings.DEFAULT);
+            Counting counting = new Counting("grows", ProducerSettings.DEFAULT, 20);
             try (counting) {
                 for (int partitions : List.of(3, 5, 11)) {
                     counting.awaitMore(1500);
@@ -211,7 +212,7 @@ class GrowthIT {
     @Test
     void shouldKeepTheOrderOfKeysForStreamGroups() throws Exception {
         client.admin().createTopic("flows", 2, 3);
-        Counting counting = new Counting("flows", ProducerSettings.DEFAULT);
+        Counting counting = new Counting("flows", ProducerSettings.DEFAULT, 20);
         try (StreamReaders live = new StreamReaders("flow-readers", "flows")) {
             try (counting) {
                 for (int partitions : List.of(3, 6)) {
@@ -274,7 +275,7 @@ class GrowthIT {
     @Test
     void shouldLoseNothingOfWhoDoesWithoutSequences() throws Exception {
         client.admin().createTopic("loose", 1, 3);
-        Counting counting = new Counting("loose", ProducerSettings.DEFAULT.withIdempotent(false));
+        Counting counting = new Counting("loose", ProducerSettings.DEFAULT.withIdempotent(false), 20);
         try (counting) {
             for (int partitions : List.of(2, 4)) {
                 counting.awaitMore(1000);
@@ -301,7 +302,7 @@ class GrowthIT {
                                 .setOrder(QueueOrder.QUEUE_ORDER_KEYED)
                                 .setLease(Durations.fromSeconds(30))
                                 .build());
-        Counting counting = new Counting("jobs", ProducerSettings.DEFAULT);
+        Counting counting = new Counting("jobs", ProducerSettings.DEFAULT, 2);
         try (counting) {
             counting.awaitMore(500);
             grow("jobs", 3);

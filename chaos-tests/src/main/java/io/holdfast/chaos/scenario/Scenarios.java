@@ -25,11 +25,10 @@ public final class Scenarios {
     private static final List<Scenario> ALL = List.of(
             Scenario.of("health", "nothing at all: what breaks without faults", run -> run.calm(15, 20)),
             Scenario.of(
-                            "kill",
-                            "kill -9 of a leader, the metadata leader, a minority, a majority, all; they come back",
-                            Scenarios::kills,
-                            PROCESSES)
-                    .smoke(),
+                    "kill",
+                    "kill -9 of a leader, the metadata leader, a minority, a majority, all; they come back",
+                    Scenarios::kills,
+                    PROCESSES),
             Scenario.of(
                     "kill-fast",
                     "kill -9 of any node every one to three seconds, also while it starts",
