@@ -337,6 +337,20 @@ final class PipelinedAppender extends LogAppenderBase {
             LOG.info("{}: the follower wants entry {} next", this, reply.getNextIndex());
             startOver();
             getFollower().setNextIndex(getNextIndexForInconsistency(sent.firstIndex, reply.getNextIndex()));
+            if (reply.getNextIndex() == sent.previousIndex + 1 && !installing) {
+                askAboutInstall();
+            }
+        }
+    }
+
+    /**
+     * The follower has all that comes before what it refuses: it was told to install a checkpoint, and takes no entries until
+     * it is asked how that went. Whoever told it may since have learned that it needs none, and would never ask.
+     */
+    private void askAboutInstall() {
+        TermIndex first = getRaftLog().getTermIndex(getRaftLog().getStartIndex());
+        if (first != null) {
+            notifyInstall(first);
         }
     }
 
