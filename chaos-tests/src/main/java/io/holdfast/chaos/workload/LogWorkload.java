@@ -48,8 +48,7 @@ public final class LogWorkload extends Workload {
 
     @Override
     public void prepare() {
-        client().admin()
-                .createTopic(TOPIC, PARTITIONS, Math.min(3, arena().nodes().size()));
+        createTopic(TOPIC, PARTITIONS);
     }
 
     @Override

@@ -53,8 +53,7 @@ public final class QueueWorkload extends Workload {
 
     @Override
     public void prepare() {
-        client().admin()
-                .createTopic(TOPIC, PARTITIONS, Math.min(3, arena().nodes().size()));
+        createTopic(TOPIC, PARTITIONS);
         client().queues()
                 .create(
                         TOPIC,

@@ -68,8 +68,7 @@ public final class RegisterWorkload extends Workload {
 
     @Override
     public void prepare() {
-        client().admin()
-                .createTopic(TOPIC, PARTITIONS, Math.min(3, arena().nodes().size()));
+        createTopic(TOPIC, PARTITIONS);
         try (Producer producer = client().newProducer()) {
             for (int i = 0; i < OFFSETS; i++) {
                 producer.send(ProducerRecord.of(TOPIC, i % PARTITIONS, null, new byte[1]));

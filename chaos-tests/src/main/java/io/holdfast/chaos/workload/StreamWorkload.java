@@ -56,8 +56,7 @@ public final class StreamWorkload extends Workload {
 
     @Override
     public void prepare() {
-        int replicas = Math.min(3, arena().nodes().size());
-        client().admin().createTopic(TOPIC, PARTITIONS, replicas);
+        createTopic(TOPIC, PARTITIONS);
         client().streamGroups()
                 .create(
                         GROUP,

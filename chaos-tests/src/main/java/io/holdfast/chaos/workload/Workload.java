@@ -29,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  */
 public abstract class Workload implements AutoCloseable {
     private static final Duration DELIVERY_TIMEOUT = Duration.ofSeconds(10);
+    private static final int REPLICAS = 3;
     private static final Duration JOIN_PATIENCE = Duration.ofSeconds(60);
 
     private final String name;
@@ -77,6 +78,12 @@ public abstract class Workload implements AutoCloseable {
 
     /** Makes the topics and groups that it needs. All nodes are well. */
     public abstract void prepare();
+
+    /** A topic of as many replicas as there may be, up to three. */
+    final void createTopic(String topic, int partitions) {
+        client.admin()
+                .createTopic(topic, partitions, Math.min(REPLICAS, arena.nodes().size()));
+    }
 
     /** Starts its clients. */
     public abstract void start();
