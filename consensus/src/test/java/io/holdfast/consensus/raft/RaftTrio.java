@@ -16,7 +16,11 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
+import org.apache.ratis.proto.RaftProtos.InstallSnapshotRequestProto;
 import org.apache.ratis.proto.RaftProtos.LogEntryProto;
+import org.apache.ratis.proto.RaftProtos.RaftGroupIdProto;
+import org.apache.ratis.proto.RaftProtos.RaftRpcRequestProto;
+import org.apache.ratis.proto.RaftProtos.TermIndexProto;
 import org.apache.ratis.protocol.Message;
 import org.apache.ratis.server.protocol.TermIndex;
 import org.jspecify.annotations.Nullable;
@@ -26,9 +30,10 @@ final class RaftTrio implements Closeable {
     private static final GroupId GROUP = GroupId.METADATA;
     private static final long SECONDS_MAX = 15;
     private static final long LOOK_MS = 50;
+    private static final long INSTALL_MS = 100;
     private static final int LOOKS_PER_ELECTION = 20;
 
-    private record Member(RaftHost host, RaftGroupHandle replica) {}
+    private record Member(RaftHost host, Peer peer, RaftGroupHandle replica) {}
 
     /** The leader first. */
     private final List<Member> members = new ArrayList<>();
@@ -45,7 +50,7 @@ final class RaftTrio implements Closeable {
             RaftHost host = new RaftHost(peer, "127.0.0.1", port, folder.resolve("node-" + peer.nodeId()), settings);
             host.start();
             RaftGroupHandle replica = host.atRest(GROUP, Rest.unborn(peers));
-            members.add(new Member(host, replica));
+            members.add(new Member(host, peer, replica));
             host.open(replica, peers, new Forgetful());
         }
         AtomicInteger looks = new AtomicInteger();
@@ -95,6 +100,25 @@ final class RaftTrio implements Closeable {
         members.get(ordinal).host.close();
     }
 
+    /** Tells a follower, in the leader's name, that its log begins with its last entry: what is before should be copied. */
+    void tellToInstall(int ordinal) throws IOException {
+        Peer follower = members.get(ordinal).peer;
+        RaftRpcRequestProto header = RaftRpcRequestProto.newBuilder()
+                .setRequestorId(members.get(0).peer.raftId().toByteString())
+                .setReplyId(follower.raftId().toByteString())
+                .setRaftGroupId(RaftGroupIdProto.newBuilder().setId(GROUP.raft().toByteString()))
+                .build();
+        InstallSnapshotRequestProto told = InstallSnapshotRequestProto.newBuilder()
+                .setServerRequest(header)
+                .setLeaderTerm(leader().term())
+                .setNotification(InstallSnapshotRequestProto.NotificationProto.newBuilder()
+                        .setFirstAvailableTermIndex(TermIndexProto.newBuilder()
+                                .setTerm(leader().logEnd().term())
+                                .setIndex(leader().logEnd().index())))
+                .build();
+        RawCall.install(follower.address(), told.toByteArray());
+    }
+
     void restLeader() throws IOException {
         members.get(0).host.rest(leader(), new Rest(leader().term(), leader().logEnd(), leader().members()));
     }
@@ -121,7 +145,7 @@ final class RaftTrio implements Closeable {
     /** Applies everything and keeps nothing. */
     private static final class Forgetful extends GroupMachine {
         Forgetful() {
-            super(GROUP, new Silent(), Runnable::run);
+            super(GROUP, new Silent(), CompletableFuture.delayedExecutor(INSTALL_MS, TimeUnit.MILLISECONDS));
         }
 
         @Override
