@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.common.util.concurrent.ListenableFuture;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.NettyChannelBuilder;
 import io.holdfast.client.HoldfastClient;
@@ -21,6 +22,9 @@ import io.holdfast.record.Compression;
 import io.holdfast.v1.CreateTopicRequest;
 import io.holdfast.v1.DeleteTopicRequest;
 import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.GetTopicRequest;
+import io.holdfast.v1.GetTopicResponse;
+import io.holdfast.v1.ListTopicsRequest;
 import io.holdfast.v1.TopicConfig;
 import io.holdfast.v1.TopicServiceGrpc;
 import java.time.Duration;
@@ -228,6 +232,23 @@ class ReadModesIT {
         } finally {
             channels.forEach(ManagedChannel::shutdownNow);
         }
+    }
+
+    @Test
+    void shouldNotDenyWhatWasMadeWhileTheNodeWasPaused() throws Exception {
+        int node = 1 + cluster.metadataLeader(client) % 3;
+        TopicServiceGrpc.TopicServiceFutureStub topics = TopicServiceGrpc.newFutureStub(cluster.channel(node));
+        topics.listTopics(ListTopicsRequest.getDefaultInstance()).get(10, TimeUnit.SECONDS); // it is connected
+        cluster.freeze(node);
+        ListenableFuture<GetTopicResponse> asked;
+        try {
+            client.admin().createTopic("meanwhile", 1, 3);
+            asked = topics.getTopic(
+                    GetTopicRequest.newBuilder().setName("meanwhile").build());
+        } finally {
+            cluster.goOn(node); // the request is the first that it sees, before any news
+        }
+        assertThat(asked.get(10, TimeUnit.SECONDS).getTopic().getName()).isEqualTo("meanwhile");
     }
 
     private static TopicServiceGrpc.TopicServiceBlockingStub topics(List<ManagedChannel> channels, int turn) {

@@ -106,7 +106,7 @@ public final class PartitionReplica {
         this.clockMs = clockMs;
         this.waker = waker;
         this.appends = new AppendQueue(this::propose, pacing, entryBytesMax, partitionBudget, nodeBudget, clockMs);
-        this.barriers = new ReadBarriers(group);
+        this.barriers = new ReadBarriers(group, addressOf);
         this.queues = new ReplicaQueues(this, queueResources);
         this.streamGroups = new ReplicaStreamGroups(this, streamResources);
         this.schedule = new ReplicaSchedule(this, scheduleResources);
@@ -501,12 +501,12 @@ public final class PartitionReplica {
 
     /** After this, a read here sees every write that was acknowledged, anywhere, before the call. */
     public CompletableFuture<Void> barrier() {
-        return fresh(() -> barriers.fresh(addressOf));
+        return fresh(barriers::fresh);
     }
 
     /** After this, a read here is at most this far behind what was acknowledged. */
     public CompletableFuture<Void> barrier(long stalenessNanosMax) {
-        return fresh(() -> barriers.within(stalenessNanosMax, addressOf));
+        return fresh(() -> barriers.within(stalenessNanosMax));
     }
 
     private CompletableFuture<Void> fresh(Supplier<CompletableFuture<Void>> whenOpen) {
@@ -622,7 +622,7 @@ public final class PartitionReplica {
 
     /** What this replica knows of a producer; completes with null if nothing. */
     public CompletableFuture<@Nullable ProducerRow> producer(long producerId) {
-        return awake().thenCompose(ok -> barriers.fresh(addressOf)).thenApply(ok -> {
+        return awake().thenCompose(ok -> barriers.fresh()).thenApply(ok -> {
             PartitionMachine open = machine;
             if (open == null) {
                 throw damaged(new IOException("the replica went to rest"));

@@ -2,6 +2,7 @@ package io.holdfast.node.service;
 
 import io.grpc.BindableService;
 import io.grpc.Server;
+import io.grpc.ServerInterceptor;
 import io.grpc.ServerInterceptors;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
@@ -15,6 +16,8 @@ import io.netty.channel.nio.NioIoHandler;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -32,6 +35,7 @@ public final class ApiServer implements Closeable {
     private final EventLoopGroup workers = new MultiThreadIoEventLoopGroup(WORKERS, NioIoHandler.newFactory());
     private final ServiceRegistry services = new ServiceRegistry();
     private final HealthStatusManager health = new HealthStatusManager();
+    private final List<ServerInterceptor> interceptors = new CopyOnWriteArrayList<>();
     private final AtomicInteger connections = new AtomicInteger();
     private final Server server;
 
@@ -76,9 +80,14 @@ public final class ApiServer implements Closeable {
         return String.valueOf(cause.getMessage());
     }
 
+    /** Has calls to services that are added from now on intercepted. */
+    void intercept(ServerInterceptor interceptor) {
+        interceptors.add(interceptor);
+    }
+
     /** Adds a service of the public API. */
     public void add(BindableService service) {
-        ServerServiceDefinition definition = ServerInterceptors.intercept(service, Forwarder.interceptor());
+        ServerServiceDefinition definition = ServerInterceptors.intercept(service, interceptors);
         services.add(definition);
         health.setStatus(definition.getServiceDescriptor().getName(), ServingStatus.SERVING);
     }

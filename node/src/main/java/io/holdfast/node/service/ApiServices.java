@@ -29,6 +29,8 @@ public final class ApiServices {
         headers = new Headers(state);
         this.metadataClient = metadataClient;
         forwarder = new Forwarder(state, channels, timer, metrics);
+        server.intercept(Forwarder.interceptor());
+        server.intercept(new SecondLook(state, metadataClient).interceptor());
         Reads reads = new Reads(state, headers, config.limits(), metrics, executor, timer);
         appends = new Appends(state, config.limits(), metrics, disk::isNearlyFull);
         server.add(new LogGrpc(

@@ -28,11 +28,17 @@ public final class Errors {
 
     private Errors() {}
 
-    public static Refusal refusal(Throwable failure) {
+    /** What a future failed with, without what futures wrap it in. */
+    static Throwable cause(Throwable failure) {
         Throwable cause = failure;
         while (cause instanceof CompletionException && cause.getCause() != null) {
             cause = cause.getCause();
         }
+        return cause;
+    }
+
+    public static Refusal refusal(Throwable failure) {
+        Throwable cause = cause(failure);
         if (cause instanceof Refusal refusal) {
             return refusal;
         }

@@ -25,7 +25,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
@@ -186,7 +185,7 @@ public final class Forwarder {
                 } else if (mayRetry(failure)) {
                     timer.schedule(this, RETRY_MS, TimeUnit.MILLISECONDS);
                 } else {
-                    result.completeExceptionally(unwrap(failure));
+                    result.completeExceptionally(Errors.cause(failure));
                 }
             });
         }
@@ -228,7 +227,7 @@ public final class Forwarder {
             if (forwarded || System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(RETRY_MS) > deadline) {
                 return false;
             }
-            Throwable cause = unwrap(failure);
+            Throwable cause = Errors.cause(failure);
             if (cause instanceof Refusal refusal) {
                 learn(refusal.reason().name(), refusal.facts());
                 return refusal.outcome() == WriteOutcome.WRITE_OUTCOME_NOT_APPLIED
@@ -273,17 +272,9 @@ public final class Forwarder {
         return headers;
     }
 
-    private static Throwable unwrap(Throwable failure) {
-        Throwable cause = failure;
-        while (cause instanceof CompletionException && cause.getCause() != null) {
-            cause = cause.getCause();
-        }
-        return cause;
-    }
-
     /** A call that failed without our details may have been carried out. */
     private static Throwable withDetails(Throwable failure) {
-        Throwable cause = unwrap(failure);
+        Throwable cause = Errors.cause(failure);
         if (cause instanceof StatusRuntimeException status && Errors.info(status) == null) {
             boolean late = status.getStatus().getCode() == Status.Code.DEADLINE_EXCEEDED;
             return new Refusal(

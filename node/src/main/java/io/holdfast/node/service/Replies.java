@@ -13,13 +13,7 @@ public final class Replies {
 
     /** Runs the handler and sends what it comes to; whatever it throws becomes a typed error. */
     public static <T> void send(StreamObserver<T> to, Executor executor, Supplier<CompletableFuture<T>> handler) {
-        CompletableFuture<T> result;
-        try {
-            result = handler.get();
-        } catch (RuntimeException e) {
-            to.onError(failure(e));
-            return;
-        }
+        CompletableFuture<T> result = SecondLook.run(handler);
         // Answers of Raft come on the apply thread, which has better things to do than to write to sockets.
         Executor on = result.isDone() ? Runnable::run : executor;
         result.whenCompleteAsync(
@@ -36,10 +30,7 @@ public final class Replies {
 
     /** Errors of a node that was asked on the caller's behalf pass through as they are. */
     private static Throwable failure(Throwable failure) {
-        Throwable cause = failure;
-        while (cause instanceof java.util.concurrent.CompletionException && cause.getCause() != null) {
-            cause = cause.getCause();
-        }
+        Throwable cause = Errors.cause(failure);
         return cause instanceof StatusRuntimeException status
                         && status.getStatus().getCode() != Status.Code.OK
                 ? status
