@@ -7,6 +7,7 @@ import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -16,12 +17,12 @@ import org.jspecify.annotations.Nullable;
  * gather meanwhile.
  *
  * <p>An entry that takes longer than {@link #PATIENCE_NANOS} no longer counts: neither a partition without a majority
- * nor a slow disk holds up the others. Any thread; turns are run on the thread that gave up its place, or on the timer.
+ * nor a slow disk holds up the others. How many may be under way can change at any time. Any thread; turns are run on the thread that gave up its place, or on the timer.
  */
 final class EntryPacing {
     static final long PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
-    private final int entriesMax;
+    private final IntSupplier entriesMax;
     private final LongSupplier nanos;
     private final Timer timer;
     /** Oldest first. */
@@ -44,7 +45,7 @@ final class EntryPacing {
         }
     }
 
-    EntryPacing(int entriesMax, LongSupplier nanos, Timer timer) {
+    EntryPacing(IntSupplier entriesMax, LongSupplier nanos, Timer timer) {
         this.entriesMax = entriesMax;
         this.nanos = nanos;
         this.timer = timer;
@@ -93,7 +94,7 @@ final class EntryPacing {
         while (oldest.hasNext() && now - oldest.next().sinceNanos >= PATIENCE_NANOS) {
             oldest.remove();
         }
-        return underWay.size() < entriesMax;
+        return underWay.size() < entriesMax.getAsInt();
     }
 
     private void setTimer() {
@@ -114,7 +115,7 @@ final class EntryPacing {
     private void wake() {
         List<Runnable> turns = new ArrayList<>();
         synchronized (this) {
-            while (hasRoom() && turns.size() < entriesMax - underWay.size() && !waiting.isEmpty()) {
+            while (hasRoom() && turns.size() < entriesMax.getAsInt() - underWay.size() && !waiting.isEmpty()) {
                 turns.add(waiting.remove());
             }
             if (!waiting.isEmpty() && !underWay.isEmpty()) {

@@ -29,9 +29,6 @@ import java.util.function.LongSupplier;
 
 /** Opens, closes and deletes the partition replicas of a node; holds what they share. */
 public final class PartitionHost {
-    /** Raft entries of all partitions under way at a time, on a small machine. */
-    private static final int ENTRIES_MIN = 3;
-
     private static final long CHECKPOINT_SECONDS = 10;
 
     private final RaftHost raft;
@@ -91,7 +88,7 @@ public final class PartitionHost {
         this.logSettings = new LogSettings(settings.segmentBytesMax());
         this.nodeBudget = new ByteBudget(settings.nodeBytesInFlightMax());
         this.pacing = new EntryPacing(
-                Math.max(ENTRIES_MIN, Runtime.getRuntime().availableProcessors() * 3 / 2),
+                EntriesUnderWay.ofThisMachine(),
                 System::nanoTime,
                 (task, delayNanos) -> timer.schedule(task, delayNanos, TimeUnit.NANOSECONDS));
         DurableDirectory.create(folder);

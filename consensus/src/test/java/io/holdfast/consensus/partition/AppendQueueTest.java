@@ -29,7 +29,7 @@ class AppendQueueTest {
                 proposed.add(parse(RaftBytes.buffer(message.getContent())));
                 return new CompletableFuture<PartitionReply>();
             },
-            new EntryPacing(8, System::nanoTime, (task, delay) -> {}),
+            new EntryPacing(() -> 8, System::nanoTime, (task, delay) -> {}),
             1 << 20,
             budget,
             new ByteBudget(1 << 20),

@@ -19,7 +19,7 @@ class EntryPacingTest {
     private long now = 1000;
     private final PriorityQueue<Task> tasks = new PriorityQueue<>((a, b) -> Long.compare(a.at, b.at));
     private final EntryPacing pacing =
-            new EntryPacing(2, () -> now, (run, delay) -> tasks.add(new Task(now + delay, run)));
+            new EntryPacing(() -> 2, () -> now, (run, delay) -> tasks.add(new Task(now + delay, run)));
 
     private void advanceTo(long time) {
         while (!tasks.isEmpty() && tasks.peek().at <= time) {
