@@ -46,7 +46,7 @@ class FailoverGapIT {
                     load.awaitProgress(150, PATIENCE);
                     gaps.add(load.takeLongestGapMs());
                     cluster.restart(leader);
-                    load.awaitProgress(400, PATIENCE); // let it settle: leaders may move back
+                    load.awaitProgress(200, PATIENCE); // let it settle: leaders may move back
                 }
                 load.finish();
             }
