@@ -36,8 +36,16 @@ public final class SharedCall<T> {
         return mine;
     }
 
+    private CompletableFuture<T> attempt() {
+        try {
+            return call.get();
+        } catch (RuntimeException e) { // or whoever asks would wait for ever
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
     private void start(CompletableFuture<T> asked) {
-        call.get().whenComplete((answer, failure) -> {
+        attempt().whenComplete((answer, failure) -> {
             CompletableFuture<T> waiting;
             synchronized (this) {
                 waiting = next;

@@ -4,6 +4,7 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 
 /** A call to a Raft port, byte by byte as decision 8 has it on the wire. */
 final class RawCall {
@@ -33,7 +34,7 @@ final class RawCall {
             in.readLong();
             byte[] body = in.readNBytes(bodyBytes);
             if (kind != ANSWER) {
-                throw new IOException(new String(body, java.nio.charset.StandardCharsets.UTF_8));
+                throw new IOException(new String(body, StandardCharsets.UTF_8));
             }
         }
     }
