@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  * gather meanwhile.
  *
  * <p>An entry that takes longer than {@link #PATIENCE_NANOS} no longer counts: neither a partition without a majority
- * nor a slow disk holds up the others. How many may be under way can change at any time. Any thread; turns are run on the thread that gave up its place, or on the timer.
+ * nor a slow disk holds up the others. How many may be under way can change at any time. Any thread; turns are run on the
+ * thread that gave up its place, or on the timer.
  */
 final class EntryPacing {
     static final long PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);

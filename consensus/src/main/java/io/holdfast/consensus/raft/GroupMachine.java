@@ -1,5 +1,6 @@
 package io.holdfast.consensus.raft;
 
+import io.holdfast.consensus.Causes;
 import io.holdfast.storage.log.DamagedLogException;
 import java.io.IOException;
 import java.util.List;
@@ -320,10 +321,7 @@ public abstract class GroupMachine extends BaseStateMachine {
 
     @Override
     public void notifyLogFailed(Throwable failure, LogEntryProto entry) {
-        Throwable cause = failure;
-        while (cause instanceof CompletionException && cause.getCause() != null) {
-            cause = cause.getCause();
-        }
+        Throwable cause = Causes.of(failure);
         withdraw(cause);
         if (!(cause instanceof DamagedLogException)) {
             // The Raft log or a segment could not be written or flushed: what is on disk is unknown from here on.

@@ -1,11 +1,11 @@
 package io.holdfast.consensus.raft;
 
+import io.holdfast.consensus.Causes;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.WriteOutcome;
 import java.time.Duration;
 import java.util.Map;
-import java.util.concurrent.CompletionException;
 import java.util.function.IntFunction;
 import org.apache.ratis.protocol.RaftClientReply;
 import org.apache.ratis.protocol.exceptions.LeaderNotReadyException;
@@ -39,9 +39,7 @@ public final class RaftFailures {
             }
             cause = reply.getException();
         }
-        while (cause instanceof CompletionException && cause.getCause() != null) {
-            cause = cause.getCause();
-        }
+        cause = cause == null ? null : Causes.of(cause);
         WriteOutcome outcome = appended ? WriteOutcome.WRITE_OUTCOME_UNKNOWN : WriteOutcome.WRITE_OUTCOME_NOT_APPLIED;
         if (cause instanceof NotLeaderException || cause instanceof LeaderSteppingDownException) {
             return notLeader(group, addressOf, appended);

@@ -1,5 +1,6 @@
 package io.holdfast.consensus.raft;
 
+import io.holdfast.consensus.Causes;
 import io.holdfast.consensus.raft.RaftGroupHandle.Rest;
 import io.holdfast.consensus.raft.transport.TransportSettings;
 import io.holdfast.consensus.raft.transport.TransportType;
@@ -167,10 +168,7 @@ public final class RaftHost implements Closeable {
                 throw reply.getException();
             }
         } catch (CompletionException e) {
-            Throwable cause = e;
-            while (cause instanceof CompletionException && cause.getCause() != null) {
-                cause = cause.getCause();
-            }
+            Throwable cause = Causes.of(e);
             throw new IOException(cause.getMessage(), cause);
         }
     }

@@ -7,6 +7,7 @@ import com.google.rpc.RetryInfo;
 import com.google.rpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
+import io.holdfast.consensus.Causes;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.ItemError;
@@ -14,7 +15,6 @@ import io.holdfast.v1.WriteOutcome;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.concurrent.CompletionException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,17 +28,8 @@ public final class Errors {
 
     private Errors() {}
 
-    /** What a future failed with, without what futures wrap it in. */
-    static Throwable cause(Throwable failure) {
-        Throwable cause = failure;
-        while (cause instanceof CompletionException && cause.getCause() != null) {
-            cause = cause.getCause();
-        }
-        return cause;
-    }
-
     public static Refusal refusal(Throwable failure) {
-        Throwable cause = cause(failure);
+        Throwable cause = Causes.of(failure);
         if (cause instanceof Refusal refusal) {
             return refusal;
         }

@@ -13,6 +13,7 @@ import io.grpc.ServerInterceptor;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.MetadataUtils;
+import io.holdfast.consensus.Causes;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.TopicRow;
@@ -185,7 +186,7 @@ public final class Forwarder {
                 } else if (mayRetry(failure)) {
                     timer.schedule(this, RETRY_MS, TimeUnit.MILLISECONDS);
                 } else {
-                    result.completeExceptionally(Errors.cause(failure));
+                    result.completeExceptionally(Causes.of(failure));
                 }
             });
         }
@@ -227,7 +228,7 @@ public final class Forwarder {
             if (forwarded || System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(RETRY_MS) > deadline) {
                 return false;
             }
-            Throwable cause = Errors.cause(failure);
+            Throwable cause = Causes.of(failure);
             if (cause instanceof Refusal refusal) {
                 learn(refusal.reason().name(), refusal.facts());
                 return refusal.outcome() == WriteOutcome.WRITE_OUTCOME_NOT_APPLIED
@@ -274,7 +275,7 @@ public final class Forwarder {
 
     /** A call that failed without our details may have been carried out. */
     private static Throwable withDetails(Throwable failure) {
-        Throwable cause = Errors.cause(failure);
+        Throwable cause = Causes.of(failure);
         if (cause instanceof StatusRuntimeException status && Errors.info(status) == null) {
             boolean late = status.getStatus().getCode() == Status.Code.DEADLINE_EXCEEDED;
             return new Refusal(

@@ -3,6 +3,7 @@ package io.holdfast.node.service;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.StreamObserver;
+import io.holdfast.consensus.Causes;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Supplier;
@@ -30,7 +31,7 @@ public final class Replies {
 
     /** Errors of a node that was asked on the caller's behalf pass through as they are. */
     private static Throwable failure(Throwable failure) {
-        Throwable cause = Errors.cause(failure);
+        Throwable cause = Causes.of(failure);
         return cause instanceof StatusRuntimeException status
                         && status.getStatus().getCode() != Status.Code.OK
                 ? status

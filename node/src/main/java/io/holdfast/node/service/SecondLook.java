@@ -6,6 +6,7 @@ import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
+import io.holdfast.consensus.Causes;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.SharedCall;
 import io.holdfast.node.cluster.ClusterState;
@@ -76,7 +77,7 @@ final class SecondLook {
     }
 
     private static boolean isDenial(Throwable failure) {
-        return Errors.cause(failure) instanceof Refusal refusal
+        return Causes.of(failure) instanceof Refusal refusal
                 && switch (refusal.reason()) {
                     case ERROR_REASON_TOPIC_NOT_FOUND, ERROR_REASON_PARTITION_NOT_FOUND, ERROR_REASON_GROUP_NOT_FOUND ->
                         true;
