@@ -4,7 +4,6 @@ import io.grpc.Context;
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
 import io.holdfast.record.InvalidBatchException;
-import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordBatch;
 import io.holdfast.v1.Credit;
 import io.holdfast.v1.ErrorReason;
@@ -161,8 +160,12 @@ final class PartitionStream {
         boolean isWaiting();
     }
 
-    /** Records that came together, and what they cost in credit. */
-    record Chunk(PartitionStream from, int generation, List<ReceivedRecord> records, long bytes) {}
+    /**
+     * Records that came together, and what they cost in credit.
+     *
+     * @param nextOffset where the reader stands after them: records that follow may be gone
+     */
+    record Chunk(PartitionStream from, int generation, List<ReceivedRecord> records, long nextOffset, long bytes) {}
 
     private synchronized void take(int from, ReadResponse response) {
         if (from != generation || ended) {
@@ -182,7 +185,7 @@ final class PartitionStream {
         }
         position = response.getNextOffset();
         next = Start.newBuilder().setOffset(position).build();
-        sink.offer(new Chunk(this, generation, records, response.getSerializedSize()));
+        sink.offer(new Chunk(this, generation, records, position, response.getSerializedSize()));
     }
 
     private List<ReceivedRecord> decode(ReadResponse response) throws InvalidBatchException {
@@ -200,9 +203,10 @@ final class PartitionStream {
             bytes.position(bytes.position() + size);
             batch.verify();
             long appendMs = response.getBatchAppendTimes(ordinal++);
-            long offset = batch.baseOffset();
-            for (LogRecord record : batch.records(PLAIN_BYTES_MAX)) {
-                if (offset >= from && offset < untilOffset) {
+            long first = Math.max(from, batch.baseOffset());
+            batch.forEach(PLAIN_BYTES_MAX, (offsetDelta, record) -> {
+                long offset = batch.baseOffset() + offsetDelta;
+                if (offset >= first && offset < untilOffset) {
                     records.add(new ReceivedRecord(
                             settings.topic(),
                             partition,
@@ -212,10 +216,9 @@ final class PartitionStream {
                             record.key(),
                             record.value(),
                             record.headers()));
-                    from = offset + 1;
                 }
-                offset++;
-            }
+            });
+            from = Math.max(from, batch.baseOffset() + batch.offsetCount());
         }
         return records;
     }

@@ -122,8 +122,8 @@ final class StreamReading {
 
     /** These have been returned. */
     void returned(Chunk chunk) {
-        if (!chunk.records().isEmpty()) {
-            position = chunk.records().get(chunk.records().size() - 1).offset() + 1;
+        if (position != EARLIEST || !chunk.records().isEmpty()) { // a sign of life says nothing new
+            position = chunk.nextOffset();
         }
     }
 

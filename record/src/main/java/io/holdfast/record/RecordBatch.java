@@ -3,6 +3,7 @@ package io.holdfast.record;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntPredicate;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
@@ -17,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * 16  int8    magic                  2
  * 17  uint32  CRC32C                 of everything from position 21 to the end
  * 21  int16   attributes             bits 0-2 compression; all others must be 0
- * 23  int32   last offset delta      record count - 1
+ * 23  int32   last offset delta      record count - 1, or more if the log has let some of the records go
  * 27  int64   base timestamp         ms
  * 35  int64   max timestamp          ms
  * 43  int64   producer id            -1: none
@@ -89,6 +90,11 @@ public final class RecordBatch {
         return bytes.getInt(RECORD_COUNT_AT);
     }
 
+    /** Offsets that the batch takes: as many as it had records when it was appended. */
+    public int offsetCount() {
+        return bytes.getInt(LAST_OFFSET_DELTA_AT) + 1;
+    }
+
     public long maxTimestampMs() {
         return bytes.getLong(MAX_TIMESTAMP_AT);
     }
@@ -134,7 +140,20 @@ public final class RecordBatch {
     }
 
     /**
-     * Checks that this is exactly one batch, whole and untouched, whose header makes sense. Does not decompress.
+     * Checks that this is a batch as it may be appended: as {@link #verify}, and none of its records is missing.
+     *
+     * @throws InvalidBatchException with a message that names the field
+     */
+    public void verifyComplete() throws InvalidBatchException {
+        verify();
+        if (offsetCount() != recordCount()) {
+            throw new InvalidBatchException("last offset delta " + bytes.getInt(LAST_OFFSET_DELTA_AT)
+                    + " does not go with " + recordCount() + " records");
+        }
+    }
+
+    /**
+     * Checks that this is exactly one batch, untouched, whose header makes sense. Does not decompress.
      *
      * @throws InvalidBatchException with a message that names the field
      */
@@ -164,7 +183,7 @@ public final class RecordBatch {
         if (count <= 0) {
             throw new InvalidBatchException("batch of " + count + " records");
         }
-        if (bytes.getInt(LAST_OFFSET_DELTA_AT) != count - 1) {
+        if (bytes.getInt(LAST_OFFSET_DELTA_AT) < count - 1 || offsetCount() < 0) {
             throw new InvalidBatchException("last offset delta " + bytes.getInt(LAST_OFFSET_DELTA_AT)
                     + " does not go with " + count + " records");
         }
@@ -173,12 +192,31 @@ public final class RecordBatch {
         }
     }
 
+    /** What {@link #forEach} shows records to. */
+    @FunctionalInterface
+    public interface Visitor {
+        /** @param offsetDelta the record's offset is {@code baseOffset() + offsetDelta} */
+        void visit(int offsetDelta, LogRecord record);
+    }
+
     /**
-     * Decodes the records, in order. Offsets are {@code baseOffset() + position in the list}.
+     * Decodes the records of a batch none of which is missing, in order. Offsets are {@code baseOffset() + position in the
+     * list}.
      *
      * @param plainBytesMax most that the records may inflate to
      */
     public List<LogRecord> records(int plainBytesMax) throws InvalidBatchException {
+        List<LogRecord> records = new ArrayList<>(Math.max(0, Math.min(recordCount(), 1024)));
+        forEach(plainBytesMax, (offsetDelta, record) -> records.add(record));
+        return records;
+    }
+
+    /**
+     * Decodes the records, in order; some of them have been shown when it fails.
+     *
+     * @param plainBytesMax most that the records may inflate to
+     */
+    public void forEach(int plainBytesMax, Visitor visitor) throws InvalidBatchException {
         ByteBuffer body = bytes.duplicate();
         body.position(HEADER_BYTES);
         Compression compression = compression();
@@ -189,18 +227,21 @@ public final class RecordBatch {
         if ((long) count * RECORD_BYTES_MIN > body.remaining()) {
             throw new InvalidBatchException(count + " records do not fit " + body.remaining() + " bytes");
         }
-        List<LogRecord> records = new ArrayList<>(count);
         long baseTimestamp = bytes.getLong(BASE_TIMESTAMP_AT);
+        int last = bytes.getInt(LAST_OFFSET_DELTA_AT);
+        int delta = -1;
         for (int i = 0; i < count; i++) {
-            records.add(readRecord(body, baseTimestamp, i));
+            delta = readRecord(body, baseTimestamp, i, delta, last, visitor);
         }
         if (body.hasRemaining()) {
             throw new InvalidBatchException(body.remaining() + " bytes are left after " + count + " records");
         }
-        return records;
     }
 
-    private static LogRecord readRecord(ByteBuffer in, long baseTimestamp, int index) throws InvalidBatchException {
+    /** Returns the record's offset delta, which is above that of the one before. */
+    private static int readRecord(
+            ByteBuffer in, long baseTimestamp, int index, int deltaBefore, int lastDelta, Visitor visitor)
+            throws InvalidBatchException {
         int length = Varints.readInt(in);
         if (length < 0 || length > in.remaining()) {
             throw new InvalidBatchException(
@@ -212,7 +253,7 @@ public final class RecordBatch {
         }
         long timestamp = baseTimestamp + Varints.readLong(in);
         int offsetDelta = Varints.readInt(in);
-        if (offsetDelta != index) {
+        if (offsetDelta <= deltaBefore || offsetDelta > lastDelta) {
             throw new InvalidBatchException("record " + index + " has offset delta " + offsetDelta);
         }
         byte[] key = readBytes(in);
@@ -232,7 +273,37 @@ public final class RecordBatch {
         if (in.position() != end) {
             throw new InvalidBatchException("record " + index + " is not as long as it says");
         }
-        return new LogRecord(timestamp, key, value, headers);
+        visitor.visit(offsetDelta, new LogRecord(timestamp, key, value, headers));
+        return offsetDelta;
+    }
+
+    /**
+     * A batch of some of the records only, with as many offsets as there were and the same header otherwise; what the log
+     * has assigned is 0.
+     *
+     * @param from offset delta of what is to be the first offset
+     * @param until before which offset delta it ends
+     * @param kept of an offset delta, whether its record stays
+     * @return null if none stays
+     */
+    public @Nullable ByteBuffer keeping(int from, int until, IntPredicate kept, int plainBytesMax)
+            throws InvalidBatchException {
+        RecordBatchBuilder part = new RecordBatchBuilder(compression());
+        forEach(plainBytesMax, (offsetDelta, record) -> {
+            if (offsetDelta >= from && offsetDelta < until && kept.test(offsetDelta)) {
+                part.add(offsetDelta - from, record);
+            }
+        });
+        if (part.recordCount() == 0) {
+            return null;
+        }
+        ByteBuffer batch = part.build();
+        batch.putInt(LAST_OFFSET_DELTA_AT, until - from - 1);
+        batch.putLong(PRODUCER_ID_AT, producerId());
+        batch.putShort(PRODUCER_EPOCH_AT, producerEpoch());
+        batch.putInt(BASE_SEQUENCE_AT, baseSequence());
+        batch.putInt(CRC_AT, computeCrc(batch));
+        return batch;
     }
 
     private static byte @Nullable [] readBytes(ByteBuffer in) throws InvalidBatchException {

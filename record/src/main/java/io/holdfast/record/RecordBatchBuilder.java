@@ -17,6 +17,7 @@ public final class RecordBatchBuilder {
     private long baseTimestamp;
     private long maxTimestamp = Long.MIN_VALUE;
     private int count;
+    private int lastDelta = -1;
     private long producerId = RecordBatch.NO_PRODUCER;
     private short producerEpoch = -1;
     private int baseSequence = -1;
@@ -36,11 +37,16 @@ public final class RecordBatchBuilder {
     }
 
     public void add(LogRecord record) {
+        add(lastDelta + 1, record);
+    }
+
+    /** Adds a record with this offset delta, which must be above that of the one before. */
+    void add(int offsetDelta, LogRecord record) {
         if (count == 0) {
             baseTimestamp = record.timestampMs();
         }
         long timestampDelta = record.timestampMs() - baseTimestamp;
-        int length = 1 + Varints.size(timestampDelta) + Varints.size(count);
+        int length = 1 + Varints.size(timestampDelta) + Varints.size(offsetDelta);
         length += fieldSize(record.key())
                 + fieldSize(record.value())
                 + Varints.size(record.headers().size());
@@ -53,7 +59,7 @@ public final class RecordBatchBuilder {
         Varints.write(body, length);
         body.write(0);
         Varints.write(body, timestampDelta);
-        Varints.write(body, count);
+        Varints.write(body, offsetDelta);
         writeField(record.key());
         writeField(record.value());
         Varints.write(body, names.length);
@@ -62,6 +68,7 @@ public final class RecordBatchBuilder {
             writeField(record.headers().get(i).value());
         }
         maxTimestamp = Math.max(maxTimestamp, record.timestampMs());
+        lastDelta = offsetDelta;
         count++;
     }
 
@@ -106,7 +113,7 @@ public final class RecordBatchBuilder {
         batch.putInt(RecordBatch.LENGTH_AT, batch.capacity() - RecordBatch.LENGTH_OVERHEAD);
         batch.put(RecordBatch.MAGIC_AT, RecordBatch.MAGIC);
         batch.putShort(RecordBatch.ATTRIBUTES_AT, (short) compression.code());
-        batch.putInt(RecordBatch.LAST_OFFSET_DELTA_AT, count - 1);
+        batch.putInt(RecordBatch.LAST_OFFSET_DELTA_AT, lastDelta);
         batch.putLong(RecordBatch.BASE_TIMESTAMP_AT, baseTimestamp);
         batch.putLong(RecordBatch.MAX_TIMESTAMP_AT, maxTimestamp);
         batch.putLong(RecordBatch.PRODUCER_ID_AT, producerId);

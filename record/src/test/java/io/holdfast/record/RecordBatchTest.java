@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.function.IntPredicate;
 import org.apache.kafka.common.header.Header;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -51,6 +52,47 @@ class RecordBatchTest {
             decoded.add(new LogRecord(record.timestamp(), bytes(record.key()), bytes(record.value()), headers));
         }
         assertSame(decoded, records);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Compression.class)
+    void shouldKeepOffsetsWhenRecordsGo(Compression compression) throws Exception {
+        List<LogRecord> records = randomRecords(new Random(13), 100);
+        ByteBuffer whole = encode(compression, records);
+        RecordBatch.assign(whole, 5, 6, 7);
+
+        ByteBuffer some = keeping(whole, 0, 100, delta -> delta % 7 == 3);
+        ByteBuffer again = keeping(some, 10, 60, delta -> delta != 17);
+
+        RecordBatch batch = new RecordBatch(again);
+        batch.verify();
+        assertThatThrownBy(batch::verifyComplete).isInstanceOf(InvalidBatchException.class);
+        assertThat(batch.offsetCount()).isEqualTo(50);
+        assertThat(batch.producerId()).isEqualTo(5);
+        assertThat(batch.baseSequence()).isEqualTo(7);
+        List<Integer> deltas = new ArrayList<>();
+        List<LogRecord> kept = new ArrayList<>();
+        batch.forEach(PLAIN_MAX, (delta, record) -> {
+            deltas.add(delta);
+            kept.add(record);
+        });
+        assertThat(deltas).containsExactly(0, 14, 21, 28, 35, 42, 49);
+        assertSame(kept, deltas.stream().map(delta -> records.get(delta + 10)).toList());
+        var reference = org.apache.kafka.common.record.internal.MemoryRecords.readableRecords(again)
+                .batches()
+                .iterator()
+                .next();
+        reference.ensureValid();
+        assertThat(reference.lastOffset()).isEqualTo(49);
+        assertThat(reference).extracting(record -> (int) record.offset()).isEqualTo(deltas);
+        assertThat(new RecordBatch(some).keeping(0, 3, delta -> true, PLAIN_MAX))
+                .isNull();
+    }
+
+    private static ByteBuffer keeping(ByteBuffer of, int from, int until, IntPredicate kept) throws Exception {
+        ByteBuffer some = new RecordBatch(of).keeping(from, until, kept, PLAIN_MAX);
+        assertThat(some).isNotNull();
+        return java.util.Objects.requireNonNull(some);
     }
 
     @Test

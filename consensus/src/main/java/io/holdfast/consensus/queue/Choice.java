@@ -54,7 +54,7 @@ final class Choice {
 
     private final boolean full;
     private final long wallMs = System.currentTimeMillis();
-    /** Passed over, since their time to live is over. */
+    /** Passed over, since their time to live is over or the log has let them go. */
     private final List<Long> expired = new ArrayList<>();
 
     private Choice(
@@ -152,7 +152,8 @@ final class Choice {
                     ? candidates.get(nextCandidate).status()
                     : Status.UNTOUCHED; // or as good as that: only what is ready is a candidate
             RecordCache.Found found = records.at(offset);
-            if (found != null && status.phase() == RunPhase.RUN_PHASE_READY && TimeToLive.isOver(found, wallMs)) {
+            boolean over = found == null || TimeToLive.isOver(found, wallMs);
+            if (over && status.phase() == RunPhase.RUN_PHASE_READY) {
                 expired.add(offset);
             } else if (found != null && isFree(status, found)) {
                 chosen.add(new Chosen(offset, found));
@@ -193,7 +194,7 @@ final class Choice {
         return !policy.letsPass(status) && heldKeys.add(KEY_HASH.hashBytes(key).asLong()) && ready;
     }
 
-    /** What {@link #take} has passed over since their time to live is over. */
+    /** What {@link #take} has passed over since their time to live is over or the log has let them go. */
     List<Long> expired() {
         return expired;
     }

@@ -11,6 +11,7 @@ import io.holdfast.storage.log.BatchEntry;
 import io.holdfast.storage.log.LogSlice;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -31,8 +32,12 @@ public final class RecordCache {
 
     private record Key(Object partition, long firstOffset) {}
 
-    /** A decoded batch; its records have offsets from {@code baseOffset} on, those below {@code firstOffset} do not count. */
-    private record Batch(long baseOffset, long firstOffset, List<LogRecord> records, long appendMs, int bytes) {
+    /**
+     * A decoded batch; its records have offsets from {@code baseOffset} on, those below {@code firstOffset} do not count,
+     * and null stands for those that are gone.
+     */
+    private record Batch(
+            long baseOffset, long firstOffset, List<@Nullable LogRecord> records, long appendMs, int bytes) {
         long nextOffset() {
             return baseOffset + records.size();
         }
@@ -69,6 +74,10 @@ public final class RecordCache {
         private final TreeMap<Long, Long> extents = new TreeMap<>();
 
         private @Nullable Batch last;
+        /** Where the log was last found to have no records, which it never will have again. */
+        private long goneFrom;
+
+        private long goneUntil;
 
         View(RecordCache cache, Source source) {
             this.cache = cache;
@@ -78,6 +87,9 @@ public final class RecordCache {
         /** The record at this offset; null if the log does not have it any more. */
         @Nullable
         synchronized Found at(long offset) {
+            if (offset >= goneFrom && offset < goneUntil) {
+                return null;
+            }
             Batch batch = last;
             if (batch == null || !batch.holds(offset)) {
                 batch = cached(offset);
@@ -86,9 +98,8 @@ public final class RecordCache {
                 }
                 last = batch;
             }
-            return batch == null
-                    ? null
-                    : new Found(batch.records().get((int) (offset - batch.baseOffset())), batch.appendMs());
+            LogRecord record = batch == null ? null : batch.records().get((int) (offset - batch.baseOffset()));
+            return batch == null || record == null ? null : new Found(record, batch.appendMs());
         }
 
         private @Nullable Batch cached(long offset) {
@@ -102,6 +113,10 @@ public final class RecordCache {
             LogSlice slice = source.read(offset, Long.MAX_VALUE, READ_BYTES);
             ByteBuffer bytes = slice.bytes().duplicate();
             Batch wanted = null;
+            goneFrom = offset;
+            goneUntil = slice.batches().isEmpty()
+                    ? slice.nextOffset()
+                    : slice.batches().get(0).baseOffset();
             for (BatchEntry entry : slice.batches()) {
                 Batch batch = decode(bytes.slice(bytes.position(), entry.batchBytes()), entry);
                 bytes.position(bytes.position() + entry.batchBytes());
@@ -126,13 +141,14 @@ public final class RecordCache {
 
     private static Batch decode(ByteBuffer bytes, BatchEntry entry) {
         RecordBatch batch = new RecordBatch(bytes);
-        int cost = BATCH_OVERHEAD_BYTES + batch.recordCount() * RECORD_OVERHEAD_BYTES;
+        int cost = BATCH_OVERHEAD_BYTES + batch.offsetCount() * RECORD_OVERHEAD_BYTES;
         try {
-            List<LogRecord> records = batch.records(PLAIN_BYTES_MAX);
+            @Nullable LogRecord[] records = new LogRecord[batch.offsetCount()];
+            batch.forEach(PLAIN_BYTES_MAX, (offsetDelta, record) -> records[offsetDelta] = record);
             for (LogRecord record : records) {
-                cost += size(record);
+                cost += record == null ? 0 : size(record);
             }
-            return new Batch(batch.baseOffset(), entry.baseOffset(), records, entry.appendMs(), cost);
+            return new Batch(batch.baseOffset(), entry.baseOffset(), Arrays.asList(records), entry.appendMs(), cost);
         } catch (InvalidBatchException e) {
             // The checksum held: its producer sent it like this. Whoever gets it shall know, and decide.
             LogRecord stand = new LogRecord(

@@ -94,7 +94,7 @@ public final class Appends {
 
     /** Puts batches back into a partition that this node leads; completes with where it ends then. */
     CompletableFuture<Long> restore(GroupId group, long firstOffset, long appendMs, List<ByteBuffer> batches) {
-        batches.forEach(this::check);
+        batches.forEach(this::checkStored);
         return leader(group).restore(firstOffset, appendMs, batches);
     }
 
@@ -135,7 +135,19 @@ public final class Appends {
         return leader == state.nodeId() && !replica.isSettled() && replica.damage() == null;
     }
 
+    /** A batch as it may be appended. */
     RecordBatch check(ByteBuffer bytes) {
+        RecordBatch batch = checkStored(bytes);
+        try {
+            batch.verifyComplete();
+        } catch (InvalidBatchException e) {
+            throw encodeAgain(e);
+        }
+        return batch;
+    }
+
+    /** A batch as a log may hold it: some of its records may have gone. */
+    private RecordBatch checkStored(ByteBuffer bytes) {
         if (bytes.remaining() > limits.batchBytesMax()) {
             throw Refusal.of(
                     ErrorReason.ERROR_REASON_RECORD_TOO_LARGE,
@@ -146,9 +158,13 @@ public final class Appends {
         try {
             batch.verify();
         } catch (InvalidBatchException e) {
-            throw Refusal.of(ErrorReason.ERROR_REASON_INVALID_BATCH, "encode the batch again: " + e.getMessage());
+            throw encodeAgain(e);
         }
         return batch;
+    }
+
+    private static Refusal encodeAgain(InvalidBatchException e) {
+        return Refusal.of(ErrorReason.ERROR_REASON_INVALID_BATCH, "encode the batch again: " + e.getMessage());
     }
 
     private static BatchAppend.@Nullable Sequence checkSequence(RecordBatch batch, @Nullable Sequence sequence) {

@@ -6,11 +6,13 @@ import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.record.RecordBatch;
 import io.holdfast.v1.Credit;
 import io.holdfast.v1.ReadRequest;
 import io.holdfast.v1.ReadResponse;
 import io.holdfast.v1.ReadStreamRequest;
 import io.holdfast.v1.ReadStreamResponse;
+import java.nio.ByteBuffer;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -186,10 +188,24 @@ final class ReadStreamCall implements StreamObserver<ReadStreamRequest> {
                 .setMaxRecords((int) Math.min(recordCredit, Integer.MAX_VALUE))
                 .build();
         ReadResponse response = reads.slice(read.group, read.replica, bounded, read.offset);
-        recordCredit -= response.getNextOffset() - read.offset;
+        recordCredit -= records(response, read.offset);
         byteCredit -= Math.max(1, response.getSerializedSize());
         read.offset = response.getNextOffset();
         to.onNext(ReadStreamResponse.newBuilder().setResponse(response).build());
+    }
+
+    /** Not of batches more than were asked for, nor of offsets more than there are records. */
+    private static long records(ReadResponse response, long from) {
+        if (response.getBatches().isEmpty()) {
+            return response.getRecordsCount();
+        }
+        long records = 0;
+        ByteBuffer batches = response.getBatches().asReadOnlyByteBuffer();
+        while (batches.hasRemaining()) {
+            records += new RecordBatch(batches).recordCount();
+            batches.position(batches.position() + RecordBatch.sizeAt(batches));
+        }
+        return Math.min(records, response.getNextOffset() - from);
     }
 
     private void scheduleSignOfLife() {

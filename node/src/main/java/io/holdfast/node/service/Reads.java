@@ -15,8 +15,6 @@ import io.holdfast.v1.ReadFormat;
 import io.holdfast.v1.ReadRequest;
 import io.holdfast.v1.ReadResponse;
 import io.holdfast.v1.Start;
-import io.holdfast.v1.StoredRecord;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -215,9 +213,9 @@ final class Reads {
             next = Math.max(next, Math.min(until, slice.nextOffset()));
         } else {
             int recordsMax = request.getMaxRecords() <= 0 ? RECORDS_DEFAULT : request.getMaxRecords();
-            List<StoredRecord> records = Records.decode(slice, group.partition(), offset, until, recordsMax);
-            response.addAllRecords(records);
-            next = records.isEmpty() ? offset : records.get(records.size() - 1).getOffset() + 1;
+            Records.Decoded decoded = Records.decode(slice, group.partition(), offset, until, recordsMax);
+            response.addAllRecords(decoded.records());
+            next = decoded.nextOffset();
         }
         metrics.readBytes.mark(slice.bytes().remaining());
         long highWatermark = replica.highWatermark();

@@ -81,19 +81,23 @@ public final class Records {
         return Long.toString(seconds * 1000 + record.getTtl().getNanos() / 1_000_000);
     }
 
+    /**
+     * Records of a slice.
+     *
+     * @param nextOffset where a reader goes on: offset after the last of them, or after those that are not there
+     */
+    record Decoded(List<StoredRecord> records, long nextOffset) {}
+
     /** The records of a slice with offsets in [from, until), at most {@code max}. */
-    static List<StoredRecord> decode(LogSlice slice, int partition, long from, long until, int max) {
+    static Decoded decode(LogSlice slice, int partition, long from, long until, int max) {
         List<StoredRecord> records = new ArrayList<>();
         ByteBuffer bytes = slice.bytes().duplicate();
         for (BatchEntry entry : slice.batches()) {
             RecordBatch batch = new RecordBatch(bytes.slice(bytes.position(), entry.batchBytes()));
             bytes.position(bytes.position() + entry.batchBytes());
-            long offset = batch.baseOffset();
-            for (LogRecord record : decode(batch)) {
-                if (offset >= Math.max(from, entry.baseOffset()) && offset < until) {
-                    if (records.size() == max) {
-                        return records;
-                    }
+            decode(batch, (offsetDelta, record) -> {
+                long offset = batch.baseOffset() + offsetDelta;
+                if (offset >= Math.max(from, entry.baseOffset()) && offset < until && records.size() < max) {
                     records.add(StoredRecord.newBuilder()
                             .setPartition(partition)
                             .setOffset(offset)
@@ -101,15 +105,24 @@ public final class Records {
                             .setRecord(toApi(record))
                             .build());
                 }
-                offset++;
+            });
+            if (records.size() == max) {
+                return new Decoded(records, records.get(max - 1).getOffset() + 1);
             }
         }
+        return new Decoded(records, Math.max(from, Math.min(until, slice.nextOffset())));
+    }
+
+    /** The records of a batch as it is appended, or was before any of them went. */
+    public static List<LogRecord> decode(RecordBatch batch) {
+        List<LogRecord> records = new ArrayList<>();
+        decode(batch, (offsetDelta, record) -> records.add(record));
         return records;
     }
 
-    public static List<LogRecord> decode(RecordBatch batch) {
+    private static void decode(RecordBatch batch, RecordBatch.Visitor visitor) {
         try {
-            return batch.records(PLAIN_BYTES_MAX);
+            batch.forEach(PLAIN_BYTES_MAX, visitor);
         } catch (InvalidBatchException e) {
             // The checksum held: the producer sent it like this.
             throw Refusal.of(
