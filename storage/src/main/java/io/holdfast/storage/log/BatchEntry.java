@@ -8,7 +8,7 @@ import java.nio.ByteBuffer;
  *
  * <pre>
  *  0  uint64  base offset: offset of the first record that counts
- *  8  uint32  number of records that count
+ *  8  uint32  number of records that count, those that have gone since included
  * 12  uint32  leading records of the batch that do not count: an earlier batch has them
  * 16  uint64  position of the batch in the segment
  * 24  uint32  bytes of the batch
@@ -33,6 +33,17 @@ public record BatchEntry(
         int bytesToFrameEnd) {
     static final int BYTES = 64;
     private static final int CRC_AT = 60;
+
+    /** The same records, or what is left of them, as other bytes. */
+    BatchEntry with(int bytes, int crc) {
+        return at(position, bytes, crc);
+    }
+
+    /** The same in another place, at the end of a frame of its own. */
+    BatchEntry at(long newPosition, int bytes, int crc) {
+        return new BatchEntry(
+                baseOffset, recordCount, skippedRecords, newPosition, bytes, crc, raftIndex, term, appendMs, 0);
+    }
 
     /** Position of the frame after the one that holds this batch. */
     long frameEnd() {

@@ -32,6 +32,7 @@ final class LogRecovery {
     private final Map<FrameId, PendingFrame> found = new HashMap<>();
     private final TreeMap<Long, Segment> segments = new TreeMap<>();
     private final List<Cut> cuts = new ArrayList<>();
+    private final List<Segment.Name> leftOver = new ArrayList<>();
 
     private record Cut(Segment segment, long end) {}
 
@@ -58,6 +59,9 @@ final class LogRecovery {
                 LOG.info("{}: cutting an incomplete write at {} of {} bytes", cut.segment, cut.end, cut.segment.size());
                 cut.segment.cutTail(cut.end);
             }
+            for (Segment.Name name : leftOver) {
+                name.deleteFiles(directory);
+            }
             done = true;
         } finally {
             if (!done) {
@@ -77,34 +81,32 @@ final class LogRecovery {
     }
 
     private void openSegments() throws IOException {
-        Map<Long, SegmentState> states = new TreeMap<>();
-        checkpoint.segments().forEach(state -> states.put(state.id(), state));
-        long oldest = checkpoint.segments().isEmpty()
-                ? 0
-                : checkpoint.segments().get(0).id();
-        Set<Long> names = new HashSet<>(states.keySet());
+        Map<Segment.Name, SegmentState> states = new HashMap<>();
+        checkpoint.segments().forEach(state -> states.put(new Segment.Name(state.id(), state.generation()), state));
+        long newest = states.keySet().stream().mapToLong(Segment.Name::id).max().orElse(-1);
+        Set<Segment.Name> names = new HashSet<>(states.keySet());
         try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*" + Segment.DATA_SUFFIX)) {
             for (Path file : files) {
-                String name = file.getFileName().toString();
-                names.add(Long.parseLong(name.substring(0, name.length() - Segment.DATA_SUFFIX.length())));
+                String text = file.getFileName().toString();
+                Segment.Name name = Segment.Name.parse(text.substring(0, text.length() - Segment.DATA_SUFFIX.length()));
+                if (name != null) {
+                    names.add(name);
+                }
             }
         }
-        for (long name : names) {
-            Path data = directory.resolve(Segment.name(name) + Segment.DATA_SUFFIX);
-            Path index = directory.resolve(Segment.name(name) + Segment.INDEX_SUFFIX);
+        for (Segment.Name name : names) {
             SegmentState state = states.get(name);
-            if (state == null && name < oldest) {
-                // Trimmed: the checkpoint says so, only the deletion had not happened yet.
-                Files.deleteIfExists(index);
-                Files.delete(data);
+            if (state == null && (name.id() <= newest || name.generation() > 0)) {
+                // The checkpoint knows all up to the newest that it names. This one was trimmed, or written anew, and
+                // only its deletion had not happened yet; or it was about to take the place of others.
+                leftOver.add(name);
                 continue;
             }
             Segment segment = Segment.open(directory, identity, name, state);
             if (segment == null) {
-                Files.deleteIfExists(index);
-                Files.delete(data);
+                leftOver.add(name);
             } else {
-                segments.put(name, segment);
+                segments.put(name.id(), segment);
             }
         }
     }

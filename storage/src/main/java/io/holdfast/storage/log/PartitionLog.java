@@ -8,7 +8,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentNavigableMap;
@@ -23,8 +25,12 @@ import org.jspecify.annotations.Nullable;
  * ({@link #apply}): an index entry gives its records their offsets, and only now can a reader find them. So a reader
  * never sees a byte that Raft may still discard.
  *
+ * <p>Records may go again: the oldest by {@link #trim}, and any by {@link #remove}, after which no reader finds them, while
+ * their bytes stay until a {@link SegmentRewrite} leaves them out. Offsets never change.
+ *
  * <p>Threads: {@code write} and {@code truncate} by one thread at a time, under Raft's log lock; {@code apply},
- * {@code trim} and {@code checkpoint} by the apply thread; everything else by any thread.
+ * {@code trim}, {@code remove}, {@code checkpoint} and {@code replace} by the apply thread, or under what excludes it;
+ * everything else by any thread.
  *
  * <p>After a crash: what the last {@link LogCheckpoint} names is there; frames after it are found again by their
  * headers; index entries after it come back by applying the Raft log again.
@@ -38,10 +44,15 @@ public final class PartitionLog implements Closeable {
     /** Oldest first; replaced, never changed. Written under {@code this}. */
     private volatile List<Segment> segments;
 
+    private volatile long payloadsFrom;
     private volatile long startOffset;
     private volatile long nextOffset;
     private volatile long bytesWritten;
-    /** Trimmed segments, to be deleted once a checkpoint without them is durable. Apply thread only. */
+    /** Held while a frame is written, so that a segment can be closed to further ones. */
+    private final Object writing = new Object();
+    /** Segments up to this take no further frame. Written under {@code writing}. */
+    private volatile long sealedTo;
+    /** Trimmed and rewritten segments, to be deleted once a checkpoint without them is durable. Apply thread only. */
     private final List<Segment> condemned = new ArrayList<>();
     /** Apply thread only. */
     private LogCheckpoint checkpointed;
@@ -60,6 +71,14 @@ public final class PartitionLog implements Closeable {
         this.checkpointed = checkpoint;
         this.startOffset = checkpoint.startOffset();
         this.nextOffset = checkpoint.nextOffset();
+        this.sealedTo = checkpoint.segments().stream()
+                .filter(segment -> segment.rewrittenTo() >= 0)
+                .mapToLong(SegmentState::id)
+                .max()
+                .orElse(-1);
+        for (Segment segment : segments) {
+            payloadsFrom = Math.max(payloadsFrom, segment.rewrittenTo() + 1);
+        }
     }
 
     /**
@@ -102,11 +121,13 @@ public final class PartitionLog implements Closeable {
         boolean interrupted = Thread.interrupted();
         try {
             flushes.checkUsable();
-            Segment segment = segmentFor(id);
-            long position = segment.write(FrameHeader.of(id, payload), payload);
-            pending.put(id.index(), new PendingFrame(id, segment, position, payload.remaining(), payload));
-            bytesWritten += FrameHeader.BYTES + payload.remaining();
-            return flushes.flushed(segment);
+            synchronized (writing) {
+                Segment segment = segmentFor(id);
+                long position = segment.write(FrameHeader.of(id, payload), payload);
+                pending.put(id.index(), new PendingFrame(id, segment, position, payload.remaining(), payload));
+                bytesWritten += FrameHeader.BYTES + payload.remaining();
+                return flushes.flushed(segment);
+            }
         } catch (IOException e) {
             return CompletableFuture.failedFuture(e);
         } finally {
@@ -122,12 +143,12 @@ public final class PartitionLog implements Closeable {
         if (!current.isEmpty()) {
             Segment last = current.get(current.size() - 1);
             // After a truncation an index may come that is lower than the segment's first: then it is over too.
-            if (last.size() < settings.segmentBytesMax() && last.firstIndex() <= id.index()) {
+            if (last.size() < settings.segmentBytesMax() && last.id() > sealedTo && last.firstIndex() <= id.index()) {
                 return last;
             }
             nextSegment = last.id() + 1;
         }
-        Segment created = Segment.create(directory, identity, nextSegment, id.index());
+        Segment created = Segment.create(directory, identity, new Segment.Name(nextSegment, 0), id.index(), -1);
         synchronized (this) {
             List<Segment> grown = new ArrayList<>(segments);
             grown.add(created);
@@ -181,14 +202,21 @@ public final class PartitionLog implements Closeable {
         List<Segment> all = segments;
         for (int i = all.size() - 1; i >= 0; i--) {
             Segment segment = all.get(i);
-            if (segment.firstIndex() <= id.index()) {
+            if (segment.firstIndex() <= id.index() && id.index() > segment.rewrittenTo()) {
                 long position = findFrame(segment, id);
                 if (position >= 0) {
                     return readChecked(segment, position, id);
                 }
             }
         }
-        throw new DamagedLogException("no frame of " + id + " in partition " + identity);
+        throw id.index() < payloadsFrom()
+                ? new IOException("partition " + identity + " was compacted, and has no frame of " + id + " any more")
+                : new DamagedLogException("no frame of " + id + " in partition " + identity);
+    }
+
+    /** The payloads of entries before this Raft index may be gone; those from it on are there. */
+    public long payloadsFrom() {
+        return payloadsFrom;
     }
 
     /** Position of the frame's header, or -1. Walks from the nearest index entry before it. */
@@ -263,6 +291,13 @@ public final class PartitionLog implements Closeable {
         }
     }
 
+    /** Makes a log that ends here go on at a later offset. To no effect if it ends elsewhere. */
+    public void skip(long from, long to) {
+        if (nextOffset == from && to > from) {
+            nextOffset = to;
+        }
+    }
+
     /** Makes the log start at a later offset. Files go after the next durable checkpoint. */
     public void trim(long beforeOffset) {
         long start = Math.min(Math.max(startOffset, beforeOffset), nextOffset);
@@ -284,6 +319,96 @@ public final class PartitionLog implements Closeable {
     }
 
     /**
+     * Lets records go: no reader finds them any more, and their bytes follow later. What is not, or no longer, in the log is
+     * passed over.
+     *
+     * @param ranges in order
+     */
+    public void remove(List<OffsetRange> ranges) throws IOException {
+        for (Segment segment : segments) {
+            if (segment.baseOffset() >= 0) {
+                segment.remove(OffsetRanges.within(ranges, segment.baseOffset(), segment.nextOffset()));
+            }
+        }
+    }
+
+    /** Whether bytes of records that have gone are still in a segment. */
+    public boolean hasRemoved() {
+        return segments.stream().anyMatch(segment -> !segment.removed().isEmpty());
+    }
+
+    /**
+     * What should be written anew to get rid of the bytes of removed records: neighbours that fit into one segment together.
+     *
+     * @param appliedIndex Raft index of the last entry that was applied
+     * @param appendedBeforeMs segments with later batches are left alone: other replicas may need their frames
+     * @return null if nothing should
+     */
+    public @Nullable SegmentRewrite rewrite(long appliedIndex, long appendedBeforeMs) throws IOException {
+        List<Segment> all = segments;
+        if (all.isEmpty()) {
+            return null;
+        }
+        Segment last = all.get(all.size() - 1);
+        if (!last.removed().isEmpty() && isOlder(last, appendedBeforeMs)) {
+            synchronized (writing) {
+                sealedTo = Math.max(sealedTo, last.id());
+            }
+        }
+        Set<Segment> busy = new HashSet<>();
+        pending.values().forEach(frame -> busy.add(frame.segment()));
+        List<Segment> old = new ArrayList<>();
+        for (Segment segment : all) {
+            boolean done = segment != last || segment.id() <= sealedTo;
+            if (!done || !isOlder(segment, appendedBeforeMs) || busy.contains(segment)) {
+                break;
+            }
+            old.add(segment);
+        }
+        List<Segment> group = SegmentRewrite.choose(old, settings.segmentBytesMax());
+        if (group.isEmpty()) {
+            return null;
+        }
+        // Frames that apply found nothing in may come after the last that the index names.
+        int next = all.indexOf(group.get(group.size() - 1)) + 1;
+        long highest = next < all.size() ? all.get(next).firstIndex() - 1 : appliedIndex;
+        return new SegmentRewrite(directory, identity, group, highest);
+    }
+
+    private static boolean isOlder(Segment segment, long ms) throws IOException {
+        long count = segment.index().count();
+        return count == 0 || segment.index().get(count - 1).appendMs() < ms;
+    }
+
+    /**
+     * Puts what was written anew in the place of what it was made from. The old files stay until a checkpoint is stored.
+     *
+     * @return false, and the log is as it was, if part of that has been trimmed meanwhile
+     */
+    public boolean replace(SegmentRewrite rewrite) throws IOException {
+        Segment fresh = rewrite.result();
+        synchronized (this) {
+            List<Segment> changed = new ArrayList<>(segments);
+            int first = changed.indexOf(rewrite.sources().get(0));
+            List<Segment> replaced = first < 0
+                    ? List.of()
+                    : changed.subList(
+                            first,
+                            Math.min(changed.size(), first + rewrite.sources().size()));
+            if (!replaced.equals(rewrite.sources())) {
+                return false;
+            }
+            fresh.remove(rewrite.removedSince());
+            condemned.addAll(replaced);
+            replaced.clear();
+            changed.add(first, fresh);
+            segments = List.copyOf(changed);
+            payloadsFrom = Math.max(payloadsFrom, fresh.rewrittenTo() + 1);
+        }
+        return true;
+    }
+
+    /**
      * Puts everything applied so far on disk and describes it. When the caller has stored the description durably, it
      * calls {@link #checkpointStored}.
      */
@@ -291,25 +416,17 @@ public final class PartitionLog implements Closeable {
         flushes.checkUsable();
         List<SegmentState> states = new ArrayList<>();
         for (Segment segment : segments) {
-            if (dirty(segment)) {
-                segment.force();
-                segment.index().force();
+            SegmentState state = segment.state();
+            if (!checkpointed.segments().contains(state)) {
+                segment.forceAll();
             }
-            states.add(new SegmentState(
-                    segment.id(), segment.appliedBytes(), segment.index().count()));
+            states.add(state);
         }
         checkpointed = new LogCheckpoint(startOffset, nextOffset, List.copyOf(states));
         return checkpointed;
     }
 
-    private boolean dirty(Segment segment) {
-        return checkpointed.segments().stream()
-                .noneMatch(state -> state.id() == segment.id()
-                        && state.appliedBytes() == segment.appliedBytes()
-                        && state.indexEntries() == segment.index().count());
-    }
-
-    /** The last {@link #checkpoint} is durable: trimmed segments may go. */
+    /** The last {@link #checkpoint} is durable: trimmed and rewritten segments may go. */
     public void checkpointStored() throws IOException {
         for (Segment segment : condemned) {
             segment.delete();
@@ -330,7 +447,8 @@ public final class PartitionLog implements Closeable {
     }
 
     /**
-     * Reads whole batches from the one that holds the offset on, at least one if there is one.
+     * Reads whole batches from the one that holds the offset on, at least one if there is one, without the records that have
+     * gone.
      *
      * @param untilOffset exclusive; batches that start there or later are left out
      * @param bytesMax stops before exceeding it, except for the first batch
@@ -346,17 +464,43 @@ public final class PartitionLog implements Closeable {
         if (offset >= limit) {
             return new LogSlice(List.of(), ByteBuffer.allocate(0), offset);
         }
-        try {
-            Segment segment = segmentOf(offset);
-            List<BatchEntry> chosen = choose(segment, offset, limit, bytesMax);
-            ByteBuffer bytes = readBatches(segment, chosen);
-            return new LogSlice(chosen, bytes, chosen.get(chosen.size() - 1).nextOffset());
-        } catch (ClosedChannelException | DamagedLogException e) {
-            if (offset < startOffset) { // trimmed while it was being read
-                throw new OffsetOutOfRangeException(offset, startOffset, end);
+        while (true) {
+            List<Segment> all = segments;
+            try {
+                return read(all, offset, limit, bytesMax);
+            } catch (ClosedChannelException | DamagedLogException e) {
+                if (offset < startOffset) { // trimmed while it was being read
+                    throw new OffsetOutOfRangeException(offset, startOffset, end);
+                }
+                if (all == segments) { // else they were written anew meanwhile
+                    throw e;
+                }
             }
-            throw e;
         }
+    }
+
+    private static LogSlice read(List<Segment> all, long offset, long limit, int bytesMax) throws IOException {
+        long at = offset;
+        for (int i = holding(all, offset); i < all.size() && at < limit; i++) {
+            Segment segment = all.get(i);
+            LogSlice slice = BatchReads.read(segment, at, limit, bytesMax, segment.removed());
+            if (!slice.batches().isEmpty()) {
+                return slice;
+            }
+            at = Math.max(at, slice.nextOffset());
+        }
+        return new LogSlice(List.of(), ByteBuffer.allocate(0), limit);
+    }
+
+    /** The last segment that begins at this offset or before, else the first. */
+    private static int holding(List<Segment> all, long offset) {
+        for (int i = all.size() - 1; i > 0; i--) {
+            long base = all.get(i).baseOffset();
+            if (base >= 0 && base <= offset) {
+                return i;
+            }
+        }
+        return 0;
     }
 
     /** Offset of the first record appended at or after this time, or the high watermark. */
@@ -404,8 +548,12 @@ public final class PartitionLog implements Closeable {
 
     /** Bytes of the batches from the one that holds {@link #startOffset} on. */
     public long bytesKept() throws IOException {
-        long start = startOffset;
-        if (start == nextOffset) {
+        return bytesFrom(startOffset);
+    }
+
+    /** Bytes of the batches from the one that holds this offset, or the one before if that is gone, on. */
+    public long bytesFrom(long start) throws IOException {
+        if (start >= nextOffset) {
             return 0;
         }
         long bytes = 0;
@@ -419,60 +567,6 @@ public final class PartitionLog implements Closeable {
             bytes += segment.size() - Segment.HEADER_BYTES;
         }
         return bytes;
-    }
-
-    private Segment segmentOf(long offset) throws IOException {
-        List<Segment> all = segments;
-        for (int i = all.size() - 1; i >= 0; i--) {
-            long base = all.get(i).baseOffset();
-            if (base >= 0 && base <= offset) {
-                return all.get(i);
-            }
-        }
-        throw new DamagedLogException("partition " + identity + " has no segment with offset " + offset);
-    }
-
-    private static List<BatchEntry> choose(Segment segment, long offset, long limit, int bytesMax) throws IOException {
-        long ordinal = segment.index().lastAtMost(BatchEntry::baseOffset, offset);
-        List<BatchEntry> chosen = new ArrayList<>();
-        long bytes = 0;
-        while (true) {
-            List<BatchEntry> entries = segment.index().list(ordinal, Integer.MAX_VALUE);
-            for (BatchEntry entry : entries) {
-                boolean full = !chosen.isEmpty() && bytes + entry.batchBytes() > bytesMax;
-                if (full || entry.baseOffset() >= limit) {
-                    return chosen;
-                }
-                chosen.add(entry);
-                bytes += entry.batchBytes();
-            }
-            if (entries.isEmpty()) {
-                return chosen;
-            }
-            ordinal += entries.size();
-        }
-    }
-
-    /** One read where the batches lie close together; then they are moved up against each other. */
-    private static ByteBuffer readBatches(Segment segment, List<BatchEntry> entries) throws IOException {
-        BatchEntry first = entries.get(0);
-        BatchEntry last = entries.get(entries.size() - 1);
-        int wanted = entries.stream().mapToInt(BatchEntry::batchBytes).sum();
-        long range = last.position() + last.batchBytes() - first.position();
-        boolean together = range <= 2L * wanted;
-        ByteBuffer bytes = together ? segment.read(first.position(), (int) range) : ByteBuffer.allocate(wanted);
-        int to = 0;
-        for (BatchEntry entry : entries) {
-            if (together) {
-                int from = (int) (entry.position() - first.position());
-                System.arraycopy(bytes.array(), from, bytes.array(), to, entry.batchBytes());
-            } else {
-                bytes.put(to, segment.read(entry.position(), entry.batchBytes()), 0, entry.batchBytes());
-            }
-            BatchStamp.checkAndStamp(bytes.slice(to, entry.batchBytes()), entry, segment);
-            to += entry.batchBytes();
-        }
-        return bytes.limit(to);
     }
 
     // ---- figures

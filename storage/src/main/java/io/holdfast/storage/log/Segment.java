@@ -7,53 +7,102 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A file of frames with its batch index. Named by a number that counts up from 0 along the log.
+ * A file of frames with its batch index. Named by a number that counts up from 0 along the log, and by its generation if
+ * it took the place of others ({@link SegmentRewrite}).
  *
- * <p>The file starts with 40 bytes that say whose it is, then frames follow back to back. Frames are never rewritten:
- * what Raft discards stays as dead bytes that no index entry names. Frames are written by one thread at a time (Raft's
- * log lock), the index by the apply thread; both are read by any.
+ * <p>The file starts with 40 bytes that say whose it is, then frames follow back to back. Frames are never changed in
+ * place: what Raft discards stays as dead bytes that no index entry names, and what compaction lets go stays until the
+ * segment is written anew. Frames are written by one thread at a time (Raft's log lock), the index and what is removed by
+ * the apply thread; all are read by any.
  */
 final class Segment implements Closeable {
     static final String DATA_SUFFIX = ".batches";
     static final String INDEX_SUFFIX = ".index";
+    static final String REMOVED_SUFFIX = ".removed";
     static final int HEADER_BYTES = 40;
     private static final long MAGIC = 0x484F4C4446415354L; // "HOLDFAST"
     private static final int VERSION = 1;
 
-    private final long id;
+    private final Name name;
     private final long firstIndex;
+    /** Frames of Raft indexes up to this may be missing; -1 if none. */
+    private final long rewrittenTo;
+
+    private final Path directory;
     private final Path file;
     private final FileChannel channel;
     private final BatchIndex index;
     private volatile long size;
     private volatile long appliedBytes;
     private volatile long baseOffset = -1;
+    /** Null while nothing is. */
+    private volatile @Nullable RemovedOffsets removed;
+
+    /** What its files are called. */
+    record Name(long id, int generation) {
+        private static final Pattern PATTERN = Pattern.compile("(\\d{10})(?:-(\\d{1,9}))?");
+
+        /** Null if it is none. */
+        static @Nullable Name parse(String text) {
+            Matcher name = PATTERN.matcher(text);
+            if (!name.matches()) {
+                return null;
+            }
+            String generation = name.group(2);
+            return new Name(Long.parseLong(name.group(1)), generation == null ? 0 : Integer.parseInt(generation));
+        }
+
+        Path in(Path directory, String suffix) {
+            return directory.resolve(this + suffix);
+        }
+
+        void deleteFiles(Path directory) throws IOException {
+            Files.deleteIfExists(in(directory, REMOVED_SUFFIX));
+            Files.deleteIfExists(in(directory, INDEX_SUFFIX));
+            Files.deleteIfExists(in(directory, DATA_SUFFIX));
+        }
+
+        @Override
+        public String toString() {
+            return String.format("%010d", id) + (generation == 0 ? "" : "-" + generation);
+        }
+    }
 
     private Segment(
-            long id, long firstIndex, Path file, FileChannel channel, BatchIndex index, long size, long appliedBytes) {
-        this.id = id;
+            Name name,
+            long firstIndex,
+            long rewrittenTo,
+            Path directory,
+            FileChannel channel,
+            BatchIndex index,
+            long size,
+            long appliedBytes) {
+        this.name = name;
         this.firstIndex = firstIndex;
-        this.file = file;
+        this.rewrittenTo = rewrittenTo;
+        this.directory = directory;
+        this.file = name.in(directory, DATA_SUFFIX);
         this.channel = channel;
         this.index = index;
         this.size = size;
         this.appliedBytes = appliedBytes;
     }
 
-    static String name(long id) {
-        return String.format("%010d", id);
-    }
-
     /**
      * Creates both files; their names are durable on return.
      *
      * @param firstIndex Raft index of the first frame; no frame of a lower index may follow
+     * @param rewrittenTo -1, or up to which Raft index the frames may be missing
      */
-    static Segment create(Path directory, LogIdentity identity, long id, long firstIndex) throws IOException {
-        Path file = directory.resolve(name(id) + DATA_SUFFIX);
+    static Segment create(Path directory, LogIdentity identity, Name name, long firstIndex, long rewrittenTo)
+            throws IOException {
+        Path file = name.in(directory, DATA_SUFFIX);
         FileChannel channel = FileChannel.open(
                 file, StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE);
         ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
@@ -61,9 +110,9 @@ final class Segment implements Closeable {
         header.putLong(firstIndex).putInt(0);
         header.putInt(FrameHeader.crc(header.duplicate().flip()));
         writeFully(channel, header.flip(), 0);
-        BatchIndex index = BatchIndex.create(directory.resolve(name(id) + INDEX_SUFFIX));
+        BatchIndex index = BatchIndex.create(name.in(directory, INDEX_SUFFIX));
         DurableDirectory.force(directory);
-        return new Segment(id, firstIndex, file, channel, index, HEADER_BYTES, HEADER_BYTES);
+        return new Segment(name, firstIndex, rewrittenTo, directory, channel, index, HEADER_BYTES, HEADER_BYTES);
     }
 
     /**
@@ -72,10 +121,10 @@ final class Segment implements Closeable {
      * @param state what the checkpoint knows of it; null for one that is younger than the checkpoint
      * @return null if the file was created so shortly before a crash that it has no header yet: it holds nothing
      */
-    static @Nullable Segment open(Path directory, LogIdentity identity, long id, @Nullable SegmentState state)
+    static @Nullable Segment open(Path directory, LogIdentity identity, Name name, @Nullable SegmentState state)
             throws IOException {
-        Path file = directory.resolve(name(id) + DATA_SUFFIX);
-        Path indexFile = directory.resolve(name(id) + INDEX_SUFFIX);
+        Path file = name.in(directory, DATA_SUFFIX);
+        Path indexFile = name.in(directory, INDEX_SUFFIX);
         if (!Files.exists(file) || (state != null && !Files.exists(indexFile))) {
             throw new DamagedLogException("the checkpoint names " + file + " but it is not there");
         }
@@ -97,9 +146,14 @@ final class Segment implements Closeable {
             BatchIndex index = Files.exists(indexFile)
                     ? BatchIndex.open(indexFile, state == null ? 0 : state.indexEntries())
                     : BatchIndex.create(indexFile);
-            Segment segment = new Segment(id, firstIndex, file, channel, index, size, applied);
+            long rewrittenTo = state == null ? -1 : state.rewrittenTo();
+            Segment segment = new Segment(name, firstIndex, rewrittenTo, directory, channel, index, size, applied);
             if (index.count() > 0) {
                 segment.baseOffset = index.get(0).baseOffset();
+            }
+            if (state != null && state.removedRanges() > 0) {
+                segment.removed = RemovedOffsets.open(
+                        name.in(directory, REMOVED_SUFFIX), segment.baseOffset, state.removedRanges());
             }
             opened = true;
             return segment;
@@ -128,7 +182,51 @@ final class Segment implements Closeable {
     }
 
     long id() {
-        return id;
+        return name.id();
+    }
+
+    Name name() {
+        return name;
+    }
+
+    long rewrittenTo() {
+        return rewrittenTo;
+    }
+
+    /** What a checkpoint that is made now knows of it. */
+    SegmentState state() {
+        RemovedOffsets gone = removed;
+        return new SegmentState(
+                name.id(),
+                name.generation(),
+                appliedBytes,
+                index.count(),
+                gone == null ? 0 : gone.count(),
+                rewrittenTo);
+    }
+
+    /** Offsets whose records have gone and whose bytes are still here. */
+    RemovedOffsets.View removed() {
+        RemovedOffsets gone = removed;
+        return gone == null ? RemovedOffsets.View.NONE : gone.view();
+    }
+
+    /** Lets records of this segment go. */
+    void remove(List<OffsetRange> ranges) throws IOException {
+        if (!ranges.isEmpty()) {
+            RemovedOffsets gone = removed;
+            if (gone == null) {
+                gone = RemovedOffsets.create(name.in(directory, REMOVED_SUFFIX), baseOffset);
+                DurableDirectory.force(directory);
+            }
+            gone.add(ranges);
+            removed = gone;
+        }
+    }
+
+    /** Offset after the last record that was appended here, or -1 while there is none. */
+    long nextOffset() throws IOException {
+        return index.count() == 0 ? -1 : index.get(index.count() - 1).nextOffset();
     }
 
     /** No frame in here has a lower Raft index. */
@@ -186,6 +284,16 @@ final class Segment implements Closeable {
         channel.force(false);
     }
 
+    /** Puts all that a checkpoint names on disk. */
+    void forceAll() throws IOException {
+        force();
+        index.force();
+        RemovedOffsets gone = removed;
+        if (gone != null) {
+            gone.force();
+        }
+    }
+
     /** Cuts an incomplete last write. */
     void cutTail(long end) throws IOException {
         channel.truncate(end);
@@ -231,14 +339,17 @@ final class Segment implements Closeable {
 
     void delete() throws IOException {
         close();
-        Files.deleteIfExists(index.file());
-        Files.deleteIfExists(file);
+        name.deleteFiles(directory);
     }
 
     @Override
     public void close() throws IOException {
         channel.close();
         index.close();
+        RemovedOffsets gone = removed;
+        if (gone != null) {
+            gone.close();
+        }
     }
 
     @Override

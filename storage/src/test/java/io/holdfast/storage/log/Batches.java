@@ -43,14 +43,14 @@ final class Batches {
                 ByteBuffer one = bytes.slice(bytes.position(), RecordBatch.sizeAt(bytes));
                 RecordBatch batch = new RecordBatch(one);
                 batch.verify();
-                List<LogRecord> records = batch.records(PLAIN_MAX);
-                for (int i = 0; i < records.size(); i++) {
-                    long at = batch.baseOffset() + i;
-                    if (at >= offset) {
-                        all.add(at + "=" + new String(records.get(i).value(), UTF_8));
-                        offset = at + 1;
+                long from = offset;
+                batch.forEach(PLAIN_MAX, (delta, record) -> {
+                    long at = batch.baseOffset() + delta;
+                    if (at >= from) {
+                        all.add(at + "=" + new String(record.value(), UTF_8));
                     }
-                }
+                });
+                offset = Math.max(offset, batch.baseOffset() + batch.offsetCount());
                 bytes.position(bytes.position() + one.capacity());
             }
         }

@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
@@ -14,8 +15,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Random writes, applies, truncations, trims, checkpoints and crashes, against a list of strings. A crash keeps the
- * files and a random part of what was written after the last entry that Raft knows of.
+ * Random writes, applies, truncations, trims, removals, segments written anew, checkpoints and crashes, against a list of
+ * strings. A crash keeps the files and a random part of what was written after the last entry that Raft knows of.
  */
 class PartitionLogSimulationTest {
     private static final int SEEDS = Integer.getInteger("holdfast.seeds", 60);
@@ -62,7 +63,14 @@ class PartitionLogSimulationTest {
         private long applied;
         private long term = 1;
 
-        private record Entry(FrameId id, ByteBuffer batch, List<String> values, boolean accepted) {}
+        /** Appends a batch, or lets records go. */
+        private record Entry(
+                FrameId id, ByteBuffer batch, List<String> values, boolean accepted, List<OffsetRange> removed) {}
+
+        /** What applied entries have let go. */
+        private final TreeMap<Long, List<OffsetRange>> removed = new TreeMap<>();
+
+        private SegmentRewrite rewrite;
 
         Run(long seed, Path directory) throws Exception {
             this.random = new Random(seed);
@@ -72,7 +80,10 @@ class PartitionLogSimulationTest {
         }
 
         private PartitionLog open() throws Exception {
-            List<FrameId> required = entries.values().stream().map(Entry::id).toList();
+            List<FrameId> required = entries.values().stream()
+                    .filter(entry -> entry.batch != null)
+                    .map(Entry::id)
+                    .toList();
             return PartitionLog.open(directory, new LogIdentity(1, 1), settings, checkpoint, required);
         }
 
@@ -83,7 +94,9 @@ class PartitionLogSimulationTest {
                     case 1 -> truncate();
                     case 2 -> takeCheckpoint();
                     case 3 -> trim();
-                    case 4, 5, 6, 7, 8, 9 -> apply();
+                    case 4 -> remove();
+                    case 5 -> rewrite();
+                    case 6, 7, 8, 9, 10, 11 -> apply();
                     default -> write();
                 }
                 check();
@@ -100,7 +113,34 @@ class PartitionLogSimulationTest {
             ByteBuffer batch = Batches.of(values.toArray(String[]::new));
             FrameId id = new FrameId(index, term);
             log.write(id, batch).get();
-            entries.put(index, new Entry(id, batch, values, random.nextInt(6) > 0));
+            entries.put(index, new Entry(id, batch, values, random.nextInt(6) > 0, List.of()));
+        }
+
+        private void remove() {
+            long index = entries.isEmpty() ? checkpointIndex + 1 : entries.lastKey() + 1;
+            List<OffsetRange> ranges = new ArrayList<>();
+            for (int from = random.nextInt(40); from < model.size(); from += 1 + random.nextInt(40)) {
+                int until = from + 1 + random.nextInt(12);
+                ranges.add(new OffsetRange(from, until));
+                from = until;
+            }
+            entries.put(index, new Entry(new FrameId(index, term), null, List.of(), false, ranges));
+        }
+
+        /** Begins, goes on with, or ends it, so that other things happen in between. */
+        private void rewrite() throws Exception {
+            SegmentRewrite ready = rewrite;
+            if (ready == null) {
+                rewrite = log.rewrite(applied, random.nextInt((int) applied + 2));
+                if (rewrite != null) {
+                    assertThat(rewrite.run(() -> false)).isTrue();
+                }
+            } else {
+                if (!log.replace(ready)) {
+                    ready.discard();
+                }
+                rewrite = null;
+            }
         }
 
         private void apply() throws Exception {
@@ -108,7 +148,13 @@ class PartitionLogSimulationTest {
             if (entry == null) {
                 return;
             }
-            log.apply(entry.id, entry.id.index(), entry.accepted ? List.of(Batches.whole(entry.batch)) : List.of());
+            if (entry.batch == null) {
+                log.remove(entry.removed);
+                // What is not in the log yet is not meant.
+                removed.put(entry.id.index(), OffsetRanges.within(entry.removed, 0, model.size()));
+            } else {
+                log.apply(entry.id, entry.id.index(), entry.accepted ? List.of(Batches.whole(entry.batch)) : List.of());
+            }
             applied++;
             if (entry.accepted) {
                 model.addAll(entry.values);
@@ -159,6 +205,8 @@ class PartitionLogSimulationTest {
             model.subList(model.size() - lost, model.size()).clear();
             modelStart = (int) checkpoint.startOffset();
             applied = checkpointIndex;
+            removed.tailMap(checkpointIndex, false).clear();
+            rewrite = null;
             assertThat(checkpointTerm).isLessThanOrEqualTo(term);
             log = open();
             while (applied < appliedBefore) {
@@ -176,13 +224,18 @@ class PartitionLogSimulationTest {
         }
 
         private void check() throws Exception {
+            BitSet gone = new BitSet();
+            removed.values().forEach(ranges -> ranges.forEach(r -> gone.set((int) r.from(), (int) r.until())));
             List<String> expected = new ArrayList<>();
             for (int i = modelStart; i < model.size(); i++) {
-                expected.add(i + "=" + model.get(i));
+                if (!gone.get(i)) {
+                    expected.add(i + "=" + model.get(i));
+                }
             }
             assertThat(Batches.readAll(log, 1 + random.nextInt(2000))).isEqualTo(expected);
             for (Entry entry : entries.values()) {
-                if (entry.id.index() > applied || modelStart == 0) {
+                boolean isThere = entry.id.index() > applied || modelStart == 0;
+                if (entry.batch != null && isThere && entry.id.index() >= log.payloadsFrom()) {
                     assertThat(log.readPayload(entry.id)).isEqualTo(entry.batch);
                 }
             }
