@@ -2,6 +2,7 @@ package io.holdfast.cli;
 
 import com.google.protobuf.util.Durations;
 import io.holdfast.node.config.Units;
+import io.holdfast.v1.Compaction;
 import io.holdfast.v1.SettledRetention;
 import io.holdfast.v1.TopicConfig;
 import java.time.Duration;
@@ -78,6 +79,39 @@ final class TopicOptions {
     @Nullable
     Duration dedupWindow;
 
+    @Option(
+            names = "--compact",
+            negatable = true,
+            description = "Of the records of a key only the last is kept; records without a key all are.")
+    @Nullable
+    Boolean compact;
+
+    @Option(
+            names = "--compact-after",
+            converter = TimeSpans.class,
+            paramLabel = "TIME",
+            description = "Compaction leaves younger records alone. Default: none.")
+    @Nullable
+    Duration compactAfter;
+
+    @Option(
+            names = "--compact-within",
+            converter = TimeSpans.class,
+            paramLabel = "TIME",
+            description =
+                    "Superseded records go after so long in any case. Default: 10m, 1d in partitions of over 64 MiB.")
+    @Nullable
+    Duration compactWithin;
+
+    @Option(
+            names = "--keep-tombstones",
+            converter = TimeSpans.class,
+            paramLabel = "TIME",
+            description =
+                    "How long a record without a value stays when those that it superseded have gone. Default: 1d.")
+    @Nullable
+    Duration keepTombstones;
+
     TopicConfig applyTo(TopicConfig before) {
         TopicConfig.Builder config = before.toBuilder();
         if (retainFor != null) {
@@ -107,7 +141,26 @@ final class TopicOptions {
                 config.setDedupWindow(Durations.fromMillis(dedupWindow.toMillis()));
             }
         }
+        applyCompaction(config);
         return config.build();
+    }
+
+    private void applyCompaction(TopicConfig.Builder config) {
+        boolean detailed = compactAfter != null || compactWithin != null || keepTombstones != null;
+        if (Boolean.FALSE.equals(compact)) {
+            config.clearCompaction();
+        } else if (compact != null || detailed) {
+            Compaction.Builder compaction = config.getCompactionBuilder();
+            if (compactAfter != null) {
+                compaction.setAfter(Durations.fromMillis(compactAfter.toMillis()));
+            }
+            if (compactWithin != null) {
+                compaction.setWithin(Durations.fromMillis(compactWithin.toMillis()));
+            }
+            if (keepTombstones != null) {
+                compaction.setKeepTombstones(Durations.fromMillis(keepTombstones.toMillis()));
+            }
+        }
     }
 
     /** What a topic does not keep, for people; empty if it keeps everything. */
@@ -132,6 +185,9 @@ final class TopicOptions {
         }
         if (config.hasDedupWindow()) {
             text.append(", message ids known for ").append(TimeSpans.text(config.getDedupWindow()));
+        }
+        if (config.hasCompaction()) {
+            text.append(", only the last of each key");
         }
         return text.toString();
     }

@@ -31,6 +31,7 @@ import io.holdfast.node.cluster.PeerWatch;
 import io.holdfast.node.cluster.RemoteCheckpoints;
 import io.holdfast.node.cluster.ReplicaReconciler;
 import io.holdfast.node.cluster.RestingGroups;
+import io.holdfast.node.compaction.Compactor;
 import io.holdfast.node.config.NodeConfig;
 import io.holdfast.node.http.AdminHttp;
 import io.holdfast.node.queue.ImagePolicies;
@@ -213,6 +214,7 @@ public final class Node implements Closeable {
                         server, services, state, registry, System::currentTimeMillis, threads.requests, threads.timer));
         steps.started(
                 "scrub", new ScrubServices(server, services, state, identity, config, registry, threads.requests));
+        steps.started("compaction", new Compactor(state, config, registry));
         reconciler.start();
         steps.started("reconciler", reconciler);
         steps.started(

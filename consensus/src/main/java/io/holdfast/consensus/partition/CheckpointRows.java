@@ -200,7 +200,13 @@ final class CheckpointRows {
         List<SegmentState> segments = new ArrayList<>();
         checkpoint
                 .getSegmentsList()
-                .forEach(s -> segments.add(new SegmentState(s.getId(), s.getAppliedBytes(), s.getIndexEntries())));
+                .forEach(s -> segments.add(new SegmentState(
+                        s.getId(),
+                        s.getGeneration(),
+                        s.getAppliedBytes(),
+                        s.getIndexEntries(),
+                        s.getRemovedRanges(),
+                        s.getPayloadsFrom() - 1)));
         return new LogCheckpoint(checkpoint.getLogStartOffset(), checkpoint.getNextOffset(), segments);
     }
 
@@ -210,7 +216,10 @@ final class CheckpointRows {
             to.addSegments(io.holdfast.internal.v1.SegmentState.newBuilder()
                     .setId(segment.id())
                     .setAppliedBytes(segment.appliedBytes())
-                    .setIndexEntries(segment.indexEntries()));
+                    .setIndexEntries(segment.indexEntries())
+                    .setGeneration(segment.generation())
+                    .setRemovedRanges(segment.removedRanges())
+                    .setPayloadsFrom(segment.rewrittenTo() + 1));
         }
     }
 }

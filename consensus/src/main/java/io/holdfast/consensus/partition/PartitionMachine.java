@@ -1,6 +1,7 @@
 package io.holdfast.consensus.partition;
 
 import com.google.protobuf.InvalidProtocolBufferException;
+import io.holdfast.consensus.compaction.Compactions;
 import io.holdfast.consensus.dedup.DedupTable;
 import io.holdfast.consensus.dedup.MessageId;
 import io.holdfast.consensus.queue.QueueTable;
@@ -18,6 +19,7 @@ import io.holdfast.internal.v1.AppendCommand;
 import io.holdfast.internal.v1.BatchHeader;
 import io.holdfast.internal.v1.BatchReply;
 import io.holdfast.internal.v1.BatchResult;
+import io.holdfast.internal.v1.CompactionState;
 import io.holdfast.internal.v1.FetchCheckpointResponse;
 import io.holdfast.internal.v1.PartitionCheckpoint;
 import io.holdfast.internal.v1.PartitionCommand;
@@ -32,6 +34,7 @@ import io.holdfast.storage.log.LogCheckpoint;
 import io.holdfast.storage.log.LogIdentity;
 import io.holdfast.storage.log.LogSettings;
 import io.holdfast.storage.log.PartitionLog;
+import io.holdfast.storage.log.SegmentRewrite;
 import io.holdfast.storage.state.StateTables;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -43,6 +46,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.apache.ratis.proto.RaftProtos.LogEntryProto;
@@ -83,6 +87,8 @@ final class PartitionMachine extends GroupMachine {
     private long rowsGeneration;
     private long nowMs;
     private SplitState split = SplitState.getDefaultInstance();
+    private CompactionState compaction = CompactionState.getDefaultInstance();
+    private boolean released;
 
     PartitionMachine(
             GroupId group,
@@ -160,6 +166,7 @@ final class PartitionMachine extends GroupMachine {
         schedule.load(checkpoint.getSchedule(), rows.scheduled(rowsGeneration));
         dedup.load(checkpoint.getDedup(), rows.messageIds(rowsGeneration));
         split = checkpoint.getSplit();
+        compaction = checkpoint.getCompaction();
         admission.setKeysVersion(split.getVersion());
         highWatermark.set(opened.nextOffset());
     }
@@ -179,7 +186,8 @@ final class PartitionMachine extends GroupMachine {
                 .setSchedule(schedule.state())
                 .setDedup(dedup.state())
                 .setRowsGeneration(rowsGeneration)
-                .setSplit(split);
+                .setSplit(split)
+                .setCompaction(compaction);
         CheckpointRows.addLog(checkpoint, log().checkpoint());
         rows.store(checkpoint.build(), producers, queues, streamGroups, schedule, dedup);
         log().checkpointStored();
@@ -300,6 +308,10 @@ final class PartitionMachine extends GroupMachine {
                 }
                 reply.setSplitOffset(split.getOffset());
             }
+            case COMPACT -> {
+                log().remove(Compactions.removed(command.getCompact()));
+                compaction = Compactions.after(compaction, command.getCompact(), nowMs);
+            }
             case EVICT_PRODUCERS ->
                 command.getEvictProducers().getProducerIdsList().forEach(producers::evict);
             default -> throw new IOException("entry " + frame.index() + " holds a command of a later version");
@@ -314,7 +326,9 @@ final class PartitionMachine extends GroupMachine {
     }
 
     private void append(FrameId id, AppendCommand append, PartitionReply.Builder reply) throws IOException {
-        if (append.hasBeginOffset()) {
+        if (append.hasSkipFrom()) {
+            log().skip(append.getSkipFrom(), append.getBeginOffset());
+        } else if (append.hasBeginOffset()) {
             log().begin(append.getBeginOffset());
         }
         List<AcceptedBatch> accepted = new ArrayList<>();
@@ -394,6 +408,63 @@ final class PartitionMachine extends GroupMachine {
         synchronized (stateLock()) {
             return producers.evictable(clockMs, idleMs, namedIdleMs, cap);
         }
+    }
+
+    // ---- compaction
+
+    /** How far the log is compacted. */
+    CompactionState compaction() {
+        synchronized (stateLock()) {
+            return compaction;
+        }
+    }
+
+    @Override
+    public long payloadsFrom() {
+        return log().payloadsFrom();
+    }
+
+    /**
+     * Writes some segments anew, without the bytes of records that have gone; blocks.
+     *
+     * @param appendedBeforeMs later batches are left alone
+     * @param stop asked now and then; true ends it
+     * @return bytes that are free now; -1 if there was nothing to do, or it cannot be done now
+     * @throws IOException and nothing has changed; also if the replica was closed meanwhile
+     */
+    long rewrite(long appendedBeforeMs, BooleanSupplier stop) throws IOException {
+        PartitionLog before;
+        SegmentRewrite rewrite;
+        synchronized (stateLock()) {
+            if (isBusy()) {
+                return -1;
+            }
+            before = log();
+            rewrite = before.rewrite(getLastAppliedTermIndex().getIndex(), appendedBeforeMs);
+        }
+        if (rewrite == null) {
+            return -1;
+        }
+        boolean taken = false;
+        try {
+            boolean done = rewrite.run(stop);
+            synchronized (stateLock()) {
+                taken = done && !isBusy() && before == log() && before.replace(rewrite);
+                if (taken) {
+                    checkpointAnew();
+                }
+            }
+        } finally {
+            if (!taken) {
+                rewrite.discard();
+            }
+        }
+        return taken ? rewrite.bytesBefore() - rewrite.bytesAfter() : -1;
+    }
+
+    /** A checkpoint on its way needs the frames that come after it for as long as the receiver is catching up. */
+    private boolean isBusy() {
+        return released || damage() != null || !transfers.isIdle();
     }
 
     // ---- catching up by a checkpoint of another replica
@@ -481,6 +552,7 @@ final class PartitionMachine extends GroupMachine {
 
     @Override
     protected void release() throws IOException {
+        released = true;
         PartitionLog open = log;
         if (open != null) {
             open.close();

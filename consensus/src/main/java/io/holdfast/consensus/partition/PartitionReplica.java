@@ -58,6 +58,7 @@ public final class PartitionReplica {
     private final ReplicaStreamGroups streamGroups;
     private final ReplicaSchedule schedule;
     private final ReplicaMessageIds messageIds = new ReplicaMessageIds(this);
+    private final ReplicaCompaction compaction = new ReplicaCompaction(this);
     /** Guards what changes when the replica closes, so that late news of a leader cannot outlive it. */
     private final Object phase = new Object();
     /** Null at rest. */
@@ -286,11 +287,14 @@ public final class PartitionReplica {
     }
 
     /**
-     * How long nobody has appended, read at the leader or asked for freshness; none while a lease is out, a member here,
-     * or a record due soon.
+     * How long nobody has appended, read at the leader or asked for freshness; none while a lease is out, a member here, a
+     * record due soon, or bytes of records that have gone are still on disk.
      */
     public long idleNanos() {
-        boolean active = queues.lane().isActive() || streamGroups.coordinator().isActive() || schedule.isActive();
+        boolean active = queues.lane().isActive()
+                || streamGroups.coordinator().isActive()
+                || schedule.isActive()
+                || compaction.hasRemoved();
         return active ? 0 : System.nanoTime() - usedNanos;
     }
 
@@ -420,6 +424,10 @@ public final class PartitionReplica {
         return messageIds;
     }
 
+    public ReplicaCompaction compaction() {
+        return compaction;
+    }
+
     interface Question<O, T> {
         T of(O asked) throws IOException;
     }
@@ -547,25 +555,26 @@ public final class PartitionReplica {
      * @throws IOException if the log is being opened, closed or replaced, or is damaged there
      */
     public Checked check(long offset, int bytesMax) throws IOException {
+        LogSlice slice = look(Math.max(offset, startOffset()), highWatermark(), bytesMax);
+        return new Checked(slice.bytes().remaining(), slice.nextOffset());
+    }
+
+    /** As {@link #read}, without counting as use; of offsets that are not there it says that there is nothing. */
+    LogSlice look(long offset, long untilOffset, int bytesMax) throws IOException {
         PartitionMachine open = machine;
         RestingLog atRest = restingLog;
         try {
-            long from = Math.max(offset, startOffset());
-            long end = highWatermark();
-            LogSlice slice;
             if (open != null) {
-                slice = open.log().read(from, end, bytesMax);
+                return open.log().read(offset, untilOffset, bytesMax);
             } else if (atRest != null) {
-                slice = atRest.read(from, end, bytesMax);
-            } else {
-                throw new IOException("it is being opened");
+                return atRest.read(offset, untilOffset, bytesMax);
             }
-            return new Checked(slice.bytes().remaining(), slice.nextOffset());
+            throw new IOException("it is being opened");
         } catch (DamagedLogException e) {
             onDamage.accept(String.valueOf(e.getMessage()));
             throw e;
-        } catch (OffsetOutOfRangeException e) {
-            return new Checked(0, offset); // trimmed, or replaced
+        } catch (OffsetOutOfRangeException e) { // trimmed, or replaced
+            return new LogSlice(List.of(), ByteBuffer.allocate(0), Math.max(offset, startOffset()));
         }
     }
 

@@ -3,6 +3,7 @@ package io.holdfast.consensus.partition;
 import io.holdfast.consensus.queue.QueueTable;
 import io.holdfast.consensus.schedule.SchedulePartition;
 import io.holdfast.consensus.schedule.ScheduleTable;
+import io.holdfast.internal.v1.CompactionState;
 import io.holdfast.internal.v1.PartitionCheckpoint;
 import io.holdfast.internal.v1.QueueRow;
 import io.holdfast.storage.log.LogCheckpoint;
@@ -28,6 +29,7 @@ final class RestingLog implements Closeable {
     private final String folder;
     private final LogCheckpoint checkpoint;
     private final CheckpointRows rows;
+    private final CompactionState compaction;
     /** Guarded by itself. */
     private final ScheduleTable schedule;
 
@@ -45,6 +47,7 @@ final class RestingLog implements Closeable {
         this.settings = settings;
         this.folder = stored == null ? PartitionPaths.FIRST_LOG_FOLDER : stored.getLogFolder();
         this.checkpoint = stored == null ? LogCheckpoint.EMPTY : CheckpointRows.toLog(stored);
+        this.compaction = stored == null ? CompactionState.getDefaultInstance() : stored.getCompaction();
         this.schedule = new ScheduleTable(rows.scheduled(0));
         if (stored != null) {
             schedule.load(stored.getSchedule(), rows.scheduled(stored.getRowsGeneration()));
@@ -81,6 +84,15 @@ final class RestingLog implements Closeable {
 
     long bytesKept() throws IOException {
         return startOffset() == nextOffset() ? 0 : open().bytesKept();
+    }
+
+    long bytesFrom(long offset) throws IOException {
+        return offset >= nextOffset() ? 0 : open().bytesFrom(offset);
+    }
+
+    /** How far the log is compacted. */
+    CompactionState compaction() {
+        return compaction;
     }
 
     /** Where a queue group stands; null if it has not begun here. */

@@ -200,14 +200,28 @@ public abstract class GroupMachine extends BaseStateMachine {
 
     private void checkpoint(TermIndex now) throws IOException {
         if (!now.equals(checkpointed)) {
-            try {
-                store(now);
-            } catch (IOException e) {
-                withdraw(e);
-                throw e;
-            }
-            checkpointed = now;
+            checkpointAnew(now);
         }
+    }
+
+    private void checkpointAnew(TermIndex now) throws IOException {
+        try {
+            store(now);
+        } catch (IOException e) {
+            withdraw(e);
+            throw e;
+        }
+        checkpointed = now;
+    }
+
+    /** Stores what has changed though no entry was applied. Under the state lock. */
+    protected final void checkpointAnew() throws IOException {
+        checkpointAnew(getLastAppliedTermIndex());
+    }
+
+    /** The payloads of entries before this index may be gone here: a follower that wants them needs a checkpoint. */
+    public long payloadsFrom() {
+        return 0;
     }
 
     @Override

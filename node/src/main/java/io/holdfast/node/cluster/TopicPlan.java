@@ -1,5 +1,6 @@
 package io.holdfast.node.cluster;
 
+import com.google.protobuf.Duration;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.metadata.FeatureLevel;
 import io.holdfast.consensus.metadata.MetadataImage;
@@ -12,6 +13,7 @@ import io.holdfast.internal.v1.ParentPartition;
 import io.holdfast.internal.v1.PartitionAssignment;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.placement.Placement;
+import io.holdfast.v1.Compaction;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.NodeState;
 import io.holdfast.v1.PartitionKeys;
@@ -27,7 +29,8 @@ import java.util.regex.Pattern;
 /** Turns a wish for a topic into the command that creates it, or says what is wrong with it. */
 public final class TopicPlan {
     private static final long DEDUP_SECONDS_MAX = 7 * 86_400;
-    private static final long RETAIN_SECONDS_MAX = 1000L * 366 * 86_400;
+    private static final long YEAR_SECONDS = 366L * 86_400;
+    private static final long RETAIN_SECONDS_MAX = 1000 * YEAR_SECONDS;
     private static final Pattern NAME = Pattern.compile("[a-zA-Z0-9._-]{1,249}");
     private static final int REPLICAS_DEFAULT = 3;
 
@@ -111,8 +114,12 @@ public final class TopicPlan {
 
     private static void checkGrowing(MetadataImage image) {
         if (image.clusterNodes().featureLevel() < FeatureLevel.GROWING_TOPICS) {
-            throw Refusal.invalid("raise the cluster's feature level first (holdfast cluster upgrade)");
+            throw raiseLevel();
         }
+    }
+
+    private static Refusal raiseLevel() {
+        return Refusal.invalid("raise the cluster's feature level first (holdfast cluster upgrade)");
     }
 
     /**
@@ -191,6 +198,9 @@ public final class TopicPlan {
                         || config.getDedupWindow().getSeconds() > DEDUP_SECONDS_MAX)) {
             throw Refusal.invalid("know message ids for 1 s to 7 days");
         }
+        if (config.hasCompaction()) {
+            check(config.getCompaction());
+        }
         if (config.getSettled() == SettledRetention.UNRECOGNIZED) {
             throw Refusal.invalid("choose a retention that this version knows");
         }
@@ -198,5 +208,28 @@ public final class TopicPlan {
             throw Refusal.invalid("say with retain_bytes when a partition is full");
         }
         return config.toBuilder().clearPartitions().clearReplicas().build();
+    }
+
+    private static void check(Compaction compaction) {
+        if (compaction.hasAfter() && !isWithin(compaction.getAfter(), 0, YEAR_SECONDS)) {
+            throw Refusal.invalid("compact records of an age of 0 s to 1 year");
+        }
+        if (compaction.hasWithin() && !isWithin(compaction.getWithin(), 1, YEAR_SECONDS)) {
+            throw Refusal.invalid("compact within 1 s to 1 year");
+        }
+        if (compaction.hasKeepTombstones() && !isWithin(compaction.getKeepTombstones(), 0, 10 * YEAR_SECONDS)) {
+            throw Refusal.invalid("keep tombstones for 0 s to 10 years");
+        }
+    }
+
+    private static boolean isWithin(Duration duration, long secondsMin, long secondsMax) {
+        return duration.getSeconds() >= secondsMin && duration.getSeconds() <= secondsMax && duration.getNanos() >= 0;
+    }
+
+    /** @throws Refusal if some node may not know what this asks for */
+    public static void checkLevel(MetadataImage image, TopicConfig config) {
+        if (config.hasCompaction() && image.clusterNodes().featureLevel() < FeatureLevel.COMPACTION) {
+            throw raiseLevel();
+        }
     }
 }

@@ -36,6 +36,8 @@ public record NodeConfig(
         long diskFreeBytesMin,
         Duration scrubInterval,
         long scrubBytesPerSecond,
+        long compactionBytesMax,
+        Duration compactionLag,
         Limits limits,
         ProducerLimits producers,
         Duration shutdownTimeout,
@@ -102,6 +104,8 @@ public record NodeConfig(
                 read.longSize(Setting.STORAGE_DISK_FREE_MIN),
                 read.duration(Setting.STORAGE_SCRUB_INTERVAL),
                 read.longSize(Setting.STORAGE_SCRUB_RATE),
+                read.longSize(Setting.STORAGE_COMPACTION_MEMORY),
+                read.duration(Setting.STORAGE_COMPACTION_LAG),
                 new Limits(
                         recordBytes,
                         batchBytes,

@@ -30,6 +30,8 @@ public enum Setting {
     STORAGE_DISK_FREE_MIN("storage.disk-free-min", "256MiB"),
     STORAGE_SCRUB_INTERVAL("storage.scrub-interval", "168h"),
     STORAGE_SCRUB_RATE("storage.scrub-rate", "8MiB"),
+    STORAGE_COMPACTION_MEMORY("storage.compaction-memory", "32MiB"),
+    STORAGE_COMPACTION_LAG("storage.compaction-lag", "60s"),
     LIMITS_RECORD_SIZE("limits.record-size", "1MiB"),
     LIMITS_BATCH_SIZE("limits.batch-size", "2MiB"),
     LIMITS_READ_SIZE("limits.read-size", "4MiB"),

@@ -82,6 +82,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
 
     private CompletableFuture<CreateTopicResponse> create(
             MetadataImage image, CreateTopicRequest request, Duration left) {
+        TopicPlan.checkLevel(image, request.getConfig());
         CreateTopicCommand equal = TopicPlan.plan(
                         image,
                         metadata.voters(),
@@ -196,6 +197,7 @@ public final class TopicGrpc extends TopicServiceGrpc.TopicServiceImplBase {
             SystemTopics.refuse(request.getName());
             TopicRow topic = state.topic(request.getName());
             TopicConfig config = request.getConfig();
+            TopicPlan.checkLevel(state.image(), config);
             if (config.getReplicas() != 0 && config.getReplicas() != topic.getReplicas()) {
                 TopicPlan.checkReplicas(config.getReplicas(), state.image());
             }

@@ -1,5 +1,6 @@
 package io.holdfast.consensus.raft.transport;
 
+import io.holdfast.consensus.raft.GroupMachine;
 import java.io.IOException;
 import java.util.Comparator;
 import java.util.Map;
@@ -22,6 +23,7 @@ import org.apache.ratis.server.protocol.TermIndex;
 import org.apache.ratis.server.raftlog.RaftLog;
 import org.apache.ratis.util.LifeCycle;
 import org.apache.ratis.util.Timestamp;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -242,6 +244,9 @@ final class PipelinedAppender extends LogAppenderBase {
                 return;
             }
             TermIndex firstAvailable = installing ? null : shouldNotifyToInstallSnapshot();
+            if (firstAvailable == null && !installing) {
+                firstAvailable = firstWithPayload();
+            }
             if (firstAvailable != null) {
                 notifyInstall(firstAvailable);
             }
@@ -393,6 +398,20 @@ final class PipelinedAppender extends LogAppenderBase {
 
     // ---- a follower that needs more than the log has
 
+    /** Null if there is all that the follower needs next, else what it may get after a checkpoint. */
+    private @Nullable TermIndex firstWithPayload() {
+        long from = payloadsFrom();
+        if (getFollower().getNextIndex() >= from) {
+            return null;
+        }
+        TermIndex there = getRaftLog().getTermIndex(from);
+        return there != null ? there : TermIndex.valueOf(getServer().getInfo().getCurrentTerm(), from);
+    }
+
+    private long payloadsFrom() {
+        return getServer().getStateMachine() instanceof GroupMachine machine ? machine.payloadsFrom() : 0;
+    }
+
     private void notifyInstall(TermIndex firstAvailable) {
         installing = true;
         getFollower().updateLastRpcSendTime(false);
@@ -415,7 +434,13 @@ final class PipelinedAppender extends LogAppenderBase {
         follower.updateLastRpcResponseTime();
         isAnswering();
         switch (reply.getResult()) {
-            case SUCCESS, SNAPSHOT_UNAVAILABLE -> follower.setAttemptedToInstallSnapshot();
+            case SUCCESS, SNAPSHOT_UNAVAILABLE -> {
+                follower.setAttemptedToInstallSnapshot();
+                if (follower.getNextIndex()
+                        < payloadsFrom()) { // it has applied as much, and only its answers were lost
+                    follower.setNextIndex(payloadsFrom());
+                }
+            }
             case IN_PROGRESS -> pause(RETRY_MS);
             case ALREADY_INSTALLED, SNAPSHOT_INSTALLED -> {
                 long index = reply.getSnapshotIndex();
