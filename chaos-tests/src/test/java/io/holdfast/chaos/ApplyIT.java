@@ -73,6 +73,23 @@ class ApplyIT {
             assertThat(client.admin().getTopic("orders").getConfig().getRetainBytes())
                     .as("what a file does not say stays as it is")
                     .isEqualTo(10L << 30);
+
+            String compacted = "topics: {orders: {compaction: {within: 5m}}}";
+            assertThat(apply(compacted)).contains("compaction", "1 changed");
+            assertThat(apply(compacted)).contains("0 changed");
+            assertThat(apply(run(0, "export"))).contains("0 changed, 5 as");
+            assertThat(apply("topics: {orders: {compaction: {keep-tombstones: 1d}}}"))
+                    .contains("1 changed");
+            assertThat(client.admin()
+                            .getTopic("orders")
+                            .getConfig()
+                            .getCompaction()
+                            .getWithin()
+                            .getSeconds())
+                    .isEqualTo(300);
+            assertThat(apply("topics: {orders: {compaction: none}}")).contains("1 changed");
+            assertThat(client.admin().getTopic("orders").getConfig().hasCompaction())
+                    .isFalse();
         }
         assertThat(apply("topics: {orders: {partitions: 4}}")).contains("partitions 3 -> 4", "1 changed");
         assertThat(run(1, "apply", "-f", file("topics: {orders: {partitions: 2}, more: }")))
@@ -88,6 +105,8 @@ class ApplyIT {
                 "topics: {a: {partitions: many}}",
                 "topics: {a: {retain-for: 7}}",
                 "topics: {a: {settled: sometimes}}",
+                "topics: {a: {compaction: sometimes}}",
+                "topics: {a: {compaction: {within: 1s, when: never}}}",
                 "topics: {a: {reject-when-full: perhaps}}",
                 "topics: {a: {queue-groups: {g: {order: [keyed]}}}}",
                 "topics: [a]",

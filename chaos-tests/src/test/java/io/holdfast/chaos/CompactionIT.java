@@ -39,6 +39,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Topics that keep the last record of each key. */
 @Timeout(180)
@@ -242,6 +243,7 @@ class CompactionIT {
                         .allMatch(partition -> partition.hasCommitted() && partition.getLag() == 0);
             });
         }
+        client.admin().deleteTopic("deleted");
     }
 
     private static RecordPosition sendOne(String topic, String key, String value) {
@@ -288,6 +290,37 @@ class CompactionIT {
                 PATIENCE,
                 () -> client.queues().describe("worked", "late").getPartitionsList().stream()
                         .allMatch(partition -> partition.getFloor() == partition.getEnd()));
+    }
+
+    /** Offsets come back with the gaps between them, the second time only what is new. */
+    @Test
+    void shouldComeBackOutOfABackup(@TempDir Path temporary) throws Exception {
+        create("saved", Compaction.newBuilder());
+        Written written = new Written();
+        Random random = new Random(9);
+        written.produce("saved", 300, random, true);
+        awaitEverywhere("saved", written, true);
+        Path folder = temporary.resolve("backups");
+        String address = cluster.node(1).address();
+        CommandLineRun.run(0, "backup", "create", folder.toString(), "-a", address);
+        written.produce("saved", 300, random, true);
+        awaitEverywhere("saved", written, true);
+
+        CommandLineRun.run(0, "backup", "create", folder.toString(), "-a", address);
+
+        CommandLineRun.run(0, "backup", "verify", folder.toString());
+        CommandLineRun.run(0, "backup", "restore", folder.toString(), "--topic", "saved=back", "-a", address);
+        List<String> back = read("back", 1);
+        assertThat(back).containsAll(written.expected(true)); // and what the first backup had
+        assertThat(back.get(back.size() - 1))
+                .isEqualTo(written.expected(true).get(written.expected(true).size() - 1));
+        awaitEverywhere("back", written, true);
+
+        create("forgetful", Compaction.newBuilder().setKeepTombstones(Durations.fromMillis(1)));
+        CommandLineRun.run(0, "backup", "create", folder.toString(), "-a", address);
+        CommandLineRun.run(
+                1, "backup", "create", folder.toString(), "-a", address); // what was deleted since may be gone
+        client.admin().deleteTopic("forgetful");
     }
 
     @Test

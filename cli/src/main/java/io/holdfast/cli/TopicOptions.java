@@ -108,7 +108,7 @@ final class TopicOptions {
             converter = TimeSpans.class,
             paramLabel = "TIME",
             description =
-                    "How long a record without a value stays when those that it superseded have gone. Default: 1d.")
+                    "How long a record without a value stays when those that it superseded have gone. Default: 7d.")
     @Nullable
     Duration keepTombstones;
 

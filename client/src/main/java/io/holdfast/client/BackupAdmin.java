@@ -58,8 +58,30 @@ public final class BackupAdmin {
                 .setFirstOffset(firstOffset)
                 .setAppendTimeMs(appendMs);
         batches.forEach(batch -> request.addBatches(UnsafeByteOperations.unsafeWrap(batch)));
-        RestoreBatchesRequest built = request.build();
-        long after = firstOffset + records;
+        return restore(request.build(), firstOffset + records);
+    }
+
+    /**
+     * Makes a partition that ends at an offset go on at another: there is nothing in between, since the records that were
+     * there had been compacted.
+     *
+     * @throws HoldfastException EXPECTED_OFFSET_MISMATCH if the partition has other records than that
+     */
+    public void skip(String topic, int partition, long from, long to, long appendMs) {
+        restore(
+                RestoreBatchesRequest.newBuilder()
+                        .setPartition(partition(topic, partition))
+                        .setSkipFrom(from)
+                        .setFirstOffset(to)
+                        .setAppendTimeMs(appendMs)
+                        .build(),
+                to);
+    }
+
+    /** @param after where the partition must end then */
+    private long restore(RestoreBatchesRequest built, long after) {
+        String topic = built.getPartition().getTopic();
+        int partition = built.getPartition().getPartition();
         try {
             long end = admin.call(
                             true,

@@ -19,6 +19,7 @@ import io.holdfast.record.InvalidBatchException;
 import io.holdfast.record.KeyHash;
 import io.holdfast.record.RecordBatch;
 import io.holdfast.storage.log.DurableDirectory;
+import io.holdfast.v1.Compaction;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.Group;
 import io.holdfast.v1.ListScheduledResponse;
@@ -32,9 +33,11 @@ import io.holdfast.v1.Topic;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -49,6 +52,8 @@ import org.jspecify.annotations.Nullable;
 final class BackupRun {
     private static final int READ_BYTES = 4 << 20;
     private static final int SCHEDULE_PAGE = 1000;
+    /** What a node takes where a topic does not say. */
+    private static final Duration KEEP_TOMBSTONES = Duration.ofDays(7);
 
     private final HoldfastClient client;
     private final BackupFolder folder;
@@ -84,8 +89,14 @@ final class BackupRun {
                 scheduled.put(topic.getName(), folder.storeScheduled(Snapshot.id(time), topic.getName(), records));
             }
         }
+        Snapshot before = folder.list().stream()
+                .max(Comparator.comparing(Snapshot::instant))
+                .orElse(null);
         List<TopicPart> parts = new ArrayList<>();
         for (Topic topic : topics) {
+            if (before != null) {
+                checkDeletionsAreThere(topic, before);
+            }
             parts.add(ranges(topic));
         }
         List<Parallel.Task> tasks = new ArrayList<>();
@@ -99,6 +110,27 @@ final class BackupRun {
         Snapshot snapshot = new Snapshot(time, parts, queueGroups, streamGroups, scheduled);
         folder.add(snapshot);
         return snapshot;
+    }
+
+    /**
+     * A key that an earlier backup has may have been deleted since, and compaction may have let go of the record that said so:
+     * then it would come back to life.
+     */
+    private static void checkDeletionsAreThere(Topic topic, Snapshot before) throws IOException {
+        if (!topic.getConfig().hasCompaction()
+                || before.topics().stream().noneMatch(part -> part.topicId() == topic.getTopicId())) {
+            return;
+        }
+        Compaction compaction = topic.getConfig().getCompaction();
+        Duration kept = compaction.hasKeepTombstones()
+                ? Duration.ofSeconds(compaction.getKeepTombstones().getSeconds())
+                : KEEP_TOMBSTONES;
+        if (Duration.between(before.instant(), Instant.now()).compareTo(kept) >= 0) {
+            throw new IOException("begin a new folder: the last backup in this one, of " + before.time()
+                    + ", is older than topic " + topic.getName()
+                    + " keeps tombstones, so deletions may have gone unnoticed."
+                    + " Back up more often than that, or let the topic keep them for longer (--keep-tombstones)");
+        }
     }
 
     private ObjectNode settings(Message config) {
@@ -215,12 +247,11 @@ final class BackupRun {
         DurableDirectory.create(data);
         while (next < range.end()) {
             try (BatchFile.Writer writer = new BatchFile.Writer(data, next)) {
-                long begun = next;
                 while (next < range.end() && writer.size() < fileBytesMax) {
                     next = copySome(topic, partition, next, range.end(), writer);
                 }
                 writer.finish();
-                copiedRecords.addAndGet(next - begun);
+                copiedRecords.addAndGet(writer.records());
                 copiedBytes.addAndGet(writer.size());
             }
         }
@@ -246,12 +277,28 @@ final class BackupRun {
             int size = RecordBatch.sizeAt(batches);
             RecordBatch batch = new RecordBatch(batches.slice(batches.position(), size));
             batches.position(batches.position() + size);
-            Frame frame = checked(batch, read.getBatchAppendTimes(i)).between(next, end);
-            writer.add(frame);
-            next += frame.records();
+            Frame whole = checked(batch, read.getBatchAppendTimes(i));
+            next = addGap(next, Math.min(end, whole.firstOffset()), writer);
+            if (next < end) {
+                Frame frame = whole.between(next, end);
+                writer.add(frame);
+                next += frame.records();
+            }
         }
+        next = addGap(next, Math.min(end, read.getNextOffset()), writer);
         if (next == from) {
             throw new IOException("nothing could be read of " + topic.name() + "/" + partition + " at offset " + from);
+        }
+        return next;
+    }
+
+    /** What has gone is noted, so that nothing can be missing unnoticed. */
+    private static long addGap(long from, long until, BatchFile.Writer writer) throws IOException {
+        long next = from;
+        while (next < until) {
+            Frame gap = Frame.gap(next, until);
+            writer.add(gap);
+            next += gap.records();
         }
         return next;
     }
@@ -259,7 +306,7 @@ final class BackupRun {
     private static Frame checked(RecordBatch batch, long appendMs) throws IOException {
         try {
             batch.verify();
-            return new Frame(batch.baseOffset(), batch.recordCount(), appendMs, batch.bytes());
+            return new Frame(batch.baseOffset(), batch.offsetCount(), appendMs, batch.bytes());
         } catch (InvalidBatchException e) {
             throw new IOException("a batch arrived damaged: " + e.getMessage(), e);
         }

@@ -1,9 +1,7 @@
 package io.holdfast.cli.backup;
 
 import io.holdfast.record.InvalidBatchException;
-import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordBatch;
-import io.holdfast.record.RecordBatchBuilder;
 import io.holdfast.storage.log.DurableDirectory;
 import java.io.BufferedInputStream;
 import java.io.Closeable;
@@ -25,7 +23,7 @@ import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Records of one partition, without a gap, in a file that never changes. Its name says which: {@code FIRST-END.batches}.
+ * Records of one partition, all that were there, in a file that never changes. Its name says which: {@code FIRST-END.batches}.
  * The format is in docs/formats/backup.md.
  *
  * @param end offset after the last record
@@ -37,8 +35,26 @@ record BatchFile(Path path, long first, long end) {
     private static final int BATCH_BYTES_MAX = 256 << 20;
     private static final int PLAIN_BYTES_MAX = 256 << 20;
 
-    /** A batch, its place and when it was appended. */
+    /**
+     * A batch, its place and when it was appended; or offsets that had no records any more.
+     *
+     * @param records offsets that it takes
+     * @param batch empty if there are no records
+     */
     record Frame(long firstOffset, int records, long appendMs, ByteBuffer batch) {
+        static Frame gap(long from, long until) {
+            return new Frame(from, (int) Math.min(Integer.MAX_VALUE, until - from), 0, ByteBuffer.allocate(0));
+        }
+
+        boolean isGap() {
+            return !batch.hasRemaining();
+        }
+
+        /** Records that are in it. */
+        int recordCount() {
+            return isGap() ? 0 : new RecordBatch(batch.duplicate()).recordCount();
+        }
+
         /** What of it is from the one offset to before the other. */
         Frame between(long from, long until) throws IOException {
             long begin = Math.max(from, firstOffset);
@@ -46,14 +62,17 @@ record BatchFile(Path path, long first, long end) {
             if (stop - begin == records) {
                 return this;
             }
+            if (isGap()) {
+                return gap(begin, stop);
+            }
             try {
-                RecordBatch whole = new RecordBatch(batch.duplicate());
-                List<LogRecord> all = whole.records(PLAIN_BYTES_MAX);
-                RecordBatchBuilder part = new RecordBatchBuilder(whole.compression());
-                for (long offset = begin; offset < stop; offset++) {
-                    part.add(all.get((int) (offset - firstOffset)));
-                }
-                return new Frame(begin, (int) (stop - begin), appendMs, part.build());
+                ByteBuffer part = new RecordBatch(batch.duplicate())
+                        .keeping(
+                                (int) (begin - firstOffset),
+                                (int) (stop - firstOffset),
+                                delta -> true,
+                                PLAIN_BYTES_MAX);
+                return part == null ? gap(begin, stop) : new Frame(begin, (int) (stop - begin), appendMs, part);
             } catch (InvalidBatchException e) {
                 throw new IOException("the batch at offset " + firstOffset + " is not valid", e);
             }
@@ -87,6 +106,7 @@ record BatchFile(Path path, long first, long end) {
         private final long first;
         private long next;
         private long size;
+        private long records;
 
         Writer(Path folder, long first) throws IOException {
             this.folder = folder;
@@ -115,6 +135,12 @@ record BatchFile(Path path, long first, long end) {
             write(header);
             write(batch);
             next += frame.records;
+            records += frame.recordCount();
+        }
+
+        /** Records that are in it. */
+        long records() {
+            return records;
         }
 
         private void write(ByteBuffer bytes) throws IOException {
@@ -156,12 +182,13 @@ record BatchFile(Path path, long first, long end) {
 
     /** Reads all of it; returns how many records it has. */
     long check() throws IOException {
+        long records = 0;
         try (Reader reader = open()) {
-            while (reader.next() != null) {
-                // checked by having been read
+            for (Frame frame = reader.next(); frame != null; frame = reader.next()) {
+                records += frame.recordCount();
             }
         }
-        return end - first;
+        return records;
     }
 
     Reader open() throws IOException {
@@ -211,18 +238,26 @@ record BatchFile(Path path, long first, long end) {
                 if (crc(header, batch) != expected) {
                     throw bad("the batch after offset " + next + " does not match its checksum", null);
                 }
-                RecordBatch checked = new RecordBatch(batch.duplicate());
-                checked.verify();
-                if (firstOffset != next || records != checked.recordCount() || records > end - next) {
+                Frame frame = new Frame(firstOffset, records, appendMs, batch);
+                if (firstOffset != next || records != offsets(frame) || records < 1 || records > end - next) {
                     throw bad("offset " + next + " is missing", null);
                 }
                 next += records;
-                return new Frame(firstOffset, records, appendMs, batch);
+                return frame;
             } catch (EOFException e) {
                 throw bad("it ends at offset " + next, e);
             } catch (InvalidBatchException e) {
                 throw bad("the batch after offset " + next + " is not valid", e);
             }
+        }
+
+        private static int offsets(Frame frame) throws InvalidBatchException {
+            if (frame.isGap()) {
+                return frame.records;
+            }
+            RecordBatch checked = new RecordBatch(frame.batch.duplicate());
+            checked.verify();
+            return checked.offsetCount();
         }
 
         private IOException bad(String what, @Nullable Exception cause) {

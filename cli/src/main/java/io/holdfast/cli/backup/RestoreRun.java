@@ -197,12 +197,23 @@ final class RestoreRun {
                     break;
                 }
                 Frame part = frame.between(next, range.end());
+                if (part.isGap()) {
+                    if (!batches.isEmpty() || first == range.start()) { // if only to begin there
+                        send(name, partition, first, appendMs, batches, (int) (next - first));
+                        bytes = 0;
+                    }
+                    client.backups().skip(name, partition, next, next + part.records(), appendMs);
+                    next += part.records();
+                    first = next;
+                    continue;
+                }
                 int size = part.batch().remaining();
                 if (!batches.isEmpty() && (part.appendMs() != appendMs || bytes + size > CALL_BYTES)) {
                     first = send(name, partition, first, appendMs, batches, (int) (next - first));
                     bytes = 0;
                 }
                 batches.add(part.batch());
+                restored.addAndGet(part.recordCount());
                 bytes += size;
                 appendMs = part.appendMs();
                 next += part.records();
@@ -217,7 +228,6 @@ final class RestoreRun {
     private long send(String name, int partition, long first, long appendMs, List<ByteBuffer> batches, int records) {
         long end = client.backups().restore(name, partition, first, appendMs, batches, records);
         batches.clear();
-        restored.addAndGet(records);
         return end;
     }
 

@@ -43,7 +43,9 @@ public final class MessageText {
         mapping.properties().forEach(setting -> {
             FieldDescriptor field = field(into.getDescriptorForType(), setting.getKey(), where);
             String place = where + ": " + setting.getKey();
-            Object value = value(field, setting.getValue(), place);
+            Object value = isNested(field) && setting.getValue().isObject()
+                    ? nested(field, setting.getValue(), into, place)
+                    : value(field, setting.getValue(), place);
             if (value == null) {
                 into.clearField(field);
             } else {
@@ -59,6 +61,19 @@ public final class MessageText {
                     + message.getFields().stream().map(MessageText::name).collect(Collectors.joining(", ")));
         }
         return field;
+    }
+
+    /** Settings of their own, one level down. */
+    private static boolean isNested(FieldDescriptor field) {
+        return field.getJavaType() == FieldDescriptor.JavaType.MESSAGE
+                && !field.getMessageType().equals(Duration.getDescriptor())
+                && !field.getMessageType().equals(Start.getDescriptor());
+    }
+
+    private static Message nested(FieldDescriptor field, JsonNode mapping, Message.Builder into, String place) {
+        Message.Builder builder = ((Message) into.getField(field)).toBuilder();
+        merge(mapping, builder, place);
+        return builder.build();
     }
 
     private static @Nullable Object value(FieldDescriptor field, JsonNode node, String place) {
@@ -120,7 +135,10 @@ public final class MessageText {
         if (field.getMessageType().equals(Start.getDescriptor())) {
             return new Positions().convert(text).start();
         }
-        throw new IllegalArgumentException("cannot be written in a file");
+        if (text.equals(NONE)) {
+            return null;
+        }
+        throw new IllegalArgumentException("write its settings below it, or none");
     }
 
     /** What is set, by name; reading it with {@link #merge} gives the same message. */
@@ -144,6 +162,9 @@ public final class MessageText {
         }
         if (value instanceof Start start) {
             return Positions.text(start);
+        }
+        if (value instanceof Message nested) {
+            return text(nested);
         }
         return isSize(field) ? sizeText((Long) value) : value;
     }

@@ -341,12 +341,14 @@ public final class PartitionReplica {
      * Puts batches back that this partition, or another, once had: from this offset on, where the log must end, or begins
      * if it never had a record. In one entry, so all or none of them.
      *
+     * @param skipFrom if not null a log that ends there goes on at the first offset
      * @param appendMs when they were appended then
      * @return where the log ends after them
      */
-    public CompletableFuture<Long> restore(long firstOffset, long appendMs, List<ByteBuffer> batches) {
+    public CompletableFuture<Long> restore(
+            @Nullable Long skipFrom, long firstOffset, long appendMs, List<ByteBuffer> batches) {
         usedNanos = System.nanoTime();
-        PartitionMessage message = RestoredBatches.message(firstOffset, appendMs, batches);
+        PartitionMessage message = RestoredBatches.message(skipFrom, firstOffset, appendMs, batches);
         return awake().thenCompose(ok -> propose(message)).thenApply(RestoredBatches::end);
     }
 

@@ -10,20 +10,27 @@ import io.holdfast.internal.v1.PartitionReply;
 import io.holdfast.record.RecordBatch;
 import java.nio.ByteBuffer;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** The entry that puts batches of a backup back into a log. */
 final class RestoredBatches {
     private RestoredBatches() {}
 
-    static PartitionMessage message(long firstOffset, long appendMs, List<ByteBuffer> batches) {
+    /** @param skipFrom null, or where a log must end that shall go on at the first offset */
+    static PartitionMessage message(
+            @Nullable Long skipFrom, long firstOffset, long appendMs, List<ByteBuffer> batches) {
         AppendCommand.Builder append = AppendCommand.newBuilder().setBeginOffset(firstOffset);
+        if (skipFrom != null) {
+            append.setSkipFrom(skipFrom);
+        }
         ByteBuffer payload = ByteBuffer.allocate(
                 batches.stream().mapToInt(ByteBuffer::remaining).sum());
         long offset = firstOffset;
         for (ByteBuffer batch : batches) {
-            append.addBatches(new BatchAppend(batch, null, Terms.NONE.withExpectedOffset(offset)).header());
+            append.addBatches(new BatchAppend(batch, null, Terms.NONE.withExpectedOffset(offset))
+                    .header().toBuilder().setRecordCount(new RecordBatch(batch).offsetCount()));
             payload.put(batch.duplicate());
-            offset += new RecordBatch(batch).recordCount();
+            offset += new RecordBatch(batch).offsetCount();
         }
         // The entry's clock is that of then: a partition's time is the latest that any entry told.
         PartitionCommand command = PartitionCommand.newBuilder()

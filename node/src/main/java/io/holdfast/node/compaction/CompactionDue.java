@@ -18,7 +18,7 @@ final class CompactionDue {
 
     private static final long WITHIN_MS = TimeUnit.MINUTES.toMillis(10);
     private static final long WITHIN_LARGE_MS = TimeUnit.DAYS.toMillis(1);
-    private static final long KEEP_TOMBSTONES_MS = TimeUnit.DAYS.toMillis(1);
+    private static final long KEEP_TOMBSTONES_MS = TimeUnit.DAYS.toMillis(7);
 
     private CompactionDue() {}
 

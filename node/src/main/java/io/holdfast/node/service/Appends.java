@@ -93,9 +93,10 @@ public final class Appends {
     }
 
     /** Puts batches back into a partition that this node leads; completes with where it ends then. */
-    CompletableFuture<Long> restore(GroupId group, long firstOffset, long appendMs, List<ByteBuffer> batches) {
+    CompletableFuture<Long> restore(
+            GroupId group, @Nullable Long skipFrom, long firstOffset, long appendMs, List<ByteBuffer> batches) {
         batches.forEach(this::checkStored);
-        return leader(group).restore(firstOffset, appendMs, batches);
+        return leader(group).restore(skipFrom, firstOffset, appendMs, batches);
     }
 
     /** Makes a partition that this node leads start at a later offset; completes with where it starts now. */

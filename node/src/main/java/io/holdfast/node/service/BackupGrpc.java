@@ -69,7 +69,12 @@ final class BackupGrpc extends BackupServiceGrpc.BackupServiceImplBase {
         }
         CompletableFuture<Long> restored;
         try {
-            restored = appends.restore(group, request.getFirstOffset(), request.getAppendTimeMs(), batches);
+            restored = appends.restore(
+                    group,
+                    request.hasSkipFrom() ? request.getSkipFrom() : null,
+                    request.getFirstOffset(),
+                    request.getAppendTimeMs(),
+                    batches);
         } catch (RuntimeException e) {
             restored = CompletableFuture.failedFuture(e);
         }
@@ -89,6 +94,9 @@ final class BackupGrpc extends BackupServiceGrpc.BackupServiceImplBase {
         }
         if (request.getFirstOffset() < 0 || request.getFirstOffset() > OFFSET_MAX) {
             throw Refusal.invalid("name an offset of at most 2^62");
+        }
+        if (request.hasSkipFrom() && (request.getSkipFrom() < 0 || request.getSkipFrom() > request.getFirstOffset())) {
+            throw Refusal.invalid("skip forward, from an offset of at most first_offset");
         }
         if (request.getAppendTimeMs() < 0 || request.getAppendTimeMs() > System.currentTimeMillis() + CLOCKS_APART_MS) {
             throw Refusal.invalid(
