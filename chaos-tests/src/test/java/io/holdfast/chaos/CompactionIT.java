@@ -51,16 +51,7 @@ class CompactionIT {
 
     @BeforeAll
     static void start() throws Exception {
-        cluster = TestCluster.start(
-                3,
-                List.of(
-                        "raft:",
-                        "  checkpoint-entries: 50",
-                        "  log-segment-size: 2KiB",
-                        "  log-entries-kept: 5",
-                        "storage:",
-                        "  segment-size: 64KiB",
-                        "  compaction-lag: 1s"));
+        cluster = TestCluster.start(3, List.of("storage:", "  segment-size: 64KiB", "  compaction-lag: 1s"));
         client = cluster.connect();
     }
 
@@ -274,6 +265,8 @@ class CompactionIT {
         awaitEverywhere("worked", written, true);
 
         client.queues().create("worked", "late", QueueConfig.getDefaultInstance());
+        assertThat(client.queues().explain("worked", 0, early.get(0), "late").getExplanation(0))
+                .contains("compaction");
         List<String> late = new ArrayList<>();
         try (QueueConsumer consumer = client.newQueueConsumer(QueueSettings.of("worked", "late"))) {
             for (QueueDelivery delivery = consumer.poll(PATIENCE);

@@ -157,6 +157,23 @@ class RetentionIT {
         TestCluster.await("room", PATIENCE, () -> !isFull("protected"));
     }
 
+    @Test
+    void shouldTakeNoMoreBytesASecondThanTheTopicSays() throws Exception {
+        create("slow", TopicConfig.newBuilder().setPublishBytesPerSecond(100_000));
+        Thread.sleep(1500); // leaders look once a second
+        long begun = System.nanoTime();
+        publish("slow", 500);
+        double seconds = (System.nanoTime() - begun) / 1e9;
+        assertThat(end("slow")).as("all of them, once").isEqualTo(500);
+        assertThat(seconds).as("500,000 bytes, 100,000 of them at once").isBetween(3.0, 20.0);
+
+        client.admin().updateTopic("slow", TopicConfig.getDefaultInstance());
+        Thread.sleep(1500);
+        begun = System.nanoTime();
+        publish("slow", 500);
+        assertThat((System.nanoTime() - begun) / 1e9).isLessThan(3);
+    }
+
     private static boolean isFull(String topic) {
         try (Producer producer =
                 client.newProducer(ProducerSettings.DEFAULT.withDeliveryTimeout(java.time.Duration.ofMillis(800)))) {

@@ -80,6 +80,15 @@ final class TopicOptions {
     Duration dedupWindow;
 
     @Option(
+            names = "--publish-rate",
+            converter = Sizes.class,
+            paramLabel = "SIZE",
+            description =
+                    "Each partition takes no more bytes of new records a second. 0 for no bound. Default: no bound.")
+    @Nullable
+    Long publishRate;
+
+    @Option(
             names = "--compact",
             negatable = true,
             description = "Of the records of a key only the last is kept; records without a key all are.")
@@ -141,6 +150,9 @@ final class TopicOptions {
                 config.setDedupWindow(Durations.fromMillis(dedupWindow.toMillis()));
             }
         }
+        if (publishRate != null) {
+            config.setPublishBytesPerSecond(publishRate);
+        }
         applyCompaction(config);
         return config.build();
     }
@@ -185,6 +197,9 @@ final class TopicOptions {
         }
         if (config.hasDedupWindow()) {
             text.append(", message ids known for ").append(TimeSpans.text(config.getDedupWindow()));
+        }
+        if (config.getPublishBytesPerSecond() > 0) {
+            text.append(", at most ").append(config.getPublishBytesPerSecond()).append(" bytes a second and partition");
         }
         if (config.hasCompaction()) {
             text.append(", only the last of each key");

@@ -122,6 +122,7 @@ public final class HoldfastException extends RuntimeException {
                     ERROR_REASON_OVERLOADED,
                     ERROR_REASON_DISK_FULL,
                     ERROR_REASON_TOPIC_FULL,
+                    ERROR_REASON_QUOTA_EXCEEDED,
                     ERROR_REASON_DATA_DAMAGED,
                     ERROR_REASON_READ_TOO_STALE,
                     ERROR_REASON_DEADLINE_EXPIRED -> true;

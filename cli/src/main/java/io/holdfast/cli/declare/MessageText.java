@@ -110,7 +110,7 @@ public final class MessageText {
     }
 
     private static boolean isSize(FieldDescriptor field) {
-        return field.getName().endsWith("_bytes");
+        return field.getName().endsWith("_bytes") || field.getName().endsWith("_bytes_per_second");
     }
 
     private static EnumValueDescriptor choice(FieldDescriptor field, String text) {

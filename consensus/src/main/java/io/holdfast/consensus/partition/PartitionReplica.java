@@ -73,6 +73,7 @@ public final class PartitionReplica {
     private volatile boolean settled;
 
     private volatile boolean full;
+    private final ByteRate rate = new ByteRate();
     private volatile long usedNanos = System.nanoTime();
     private volatile long bytesWrittenBefore;
     private volatile long flushesBefore;
@@ -320,6 +321,13 @@ public final class PartitionReplica {
                     "consume records, or let the topic keep more: the partition has as many bytes as it may",
                     FULL_RETRY_AFTER));
         }
+        Duration wait = rate.take(batch.bytes().remaining(), System.nanoTime());
+        if (wait != null) {
+            return CompletableFuture.failedFuture(Refusal.later(
+                    ErrorReason.ERROR_REASON_QUOTA_EXCEEDED,
+                    "send more slowly: the partition has taken as many bytes as it may for now",
+                    wait));
+        }
         if (group.isLeader()) {
             return appends.offer(batch);
         }
@@ -361,6 +369,11 @@ public final class PartitionReplica {
     /** Whether new records are refused, since the topic may keep no more. */
     public void setFull(boolean isFull) {
         full = isFull;
+    }
+
+    /** @param bytes of new records that are taken a second; 0 for no bound */
+    public void setByteRate(long bytes) {
+        rate.set(bytes);
     }
 
     /** Makes the log start at this offset; completes with where it starts now. */

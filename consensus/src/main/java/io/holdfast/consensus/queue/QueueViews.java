@@ -5,6 +5,7 @@ import io.holdfast.internal.v1.RunPhase;
 import io.holdfast.record.LogRecord;
 import io.holdfast.v1.ExplainRecordResponse;
 import io.holdfast.v1.MemberLeases;
+import io.holdfast.v1.RecordPhase;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -121,6 +122,13 @@ public final class QueueViews {
 
     /** Where a record is for a group, why, and what will happen next. */
     public ExplainRecordResponse explain(long groupId, long offset) {
+        boolean isInLog = offset >= partition.startOffset() && offset < partition.highWatermark();
+        if (isInLog && records.at(offset) == null && offset >= partition.startOffset()) {
+            return ExplainRecordResponse.newBuilder()
+                    .setPhase(RecordPhase.RECORD_PHASE_GONE)
+                    .addExplanation("A later record of its key superseded it, and compaction has let it go.")
+                    .build();
+        }
         long now = clock.nowMs();
         QueuePolicy policy = dispatcher.policy(groupId);
         Long before = policy != null && policy.isKeyed() ? earlierOfItsKey(groupId, policy, offset) : null;

@@ -2,6 +2,7 @@ package io.holdfast.consensus.raft;
 
 import io.holdfast.consensus.Causes;
 import io.holdfast.storage.log.DamagedLogException;
+import io.holdfast.storage.log.PayloadGoneException;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -336,6 +337,11 @@ public abstract class GroupMachine extends BaseStateMachine {
     @Override
     public void notifyLogFailed(Throwable failure, LogEntryProto entry) {
         Throwable cause = Causes.of(failure);
+        if (cause instanceof PayloadGoneException) {
+            // Its segment was written anew while an appender was about to read it; the follower will get a checkpoint.
+            LOG.info("{}: a follower lags behind compaction: {}", groupId, cause.getMessage());
+            return;
+        }
         withdraw(cause);
         if (!(cause instanceof DamagedLogException)) {
             // The Raft log or a segment could not be written or flushed: what is on disk is unknown from here on.

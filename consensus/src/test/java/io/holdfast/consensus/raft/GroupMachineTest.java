@@ -2,8 +2,11 @@ package io.holdfast.consensus.raft;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.holdfast.storage.log.PayloadGoneException;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletionException;
 import org.apache.ratis.proto.RaftProtos.FollowerInfoProto;
 import org.apache.ratis.proto.RaftProtos.LogEntryProto;
 import org.apache.ratis.proto.RaftProtos.RaftPeerProto;
@@ -59,19 +62,45 @@ class GroupMachineTest {
         assertThat(machine.getLastAppliedTermIndex().getIndex()).isEqualTo(505);
     }
 
+    /** An appender may be about to read what is written anew at that moment: no reason to stop. */
+    @Test
+    void aPayloadThatIsGoneIsNotDamage() {
+        Machine machine = new Machine(0);
+        machine.notifyLogFailed(new CompletionException(new PayloadGoneException("compacted")), null);
+        assertThat(machine.damage()).isNull();
+        assertThat(machine.steps).isEmpty();
+
+        machine.notifyLogFailed(new CompletionException(new IOException("No space left")), null);
+        assertThat(machine.damage()).isEqualTo("No space left");
+        assertThat(machine.steps).containsExactly("stop");
+    }
+
     private static @Nullable TermIndex ask(Machine machine, long firstInLog) {
         return machine.notifyInstallSnapshotFromLeader(FOLLOWER_OF_NODE_2, TermIndex.valueOf(4, firstInLog))
                 .join();
     }
 
     private static final class Machine extends GroupMachine {
-        final List<String> steps = new ArrayList<>();
+        final List<String> steps;
         final long leadersCheckpoint;
         Runnable duringFetch = () -> {};
 
         Machine(long leadersCheckpoint) {
-            super(GroupId.METADATA, new Silent(), Runnable::run);
+            this(leadersCheckpoint, new ArrayList<>());
+        }
+
+        private Machine(long leadersCheckpoint, List<String> steps) {
+            super(
+                    GroupId.METADATA,
+                    new Silent() {
+                        @Override
+                        public void onDiskFailure(GroupId group, Throwable cause) {
+                            steps.add("stop");
+                        }
+                    },
+                    Runnable::run);
             this.leadersCheckpoint = leadersCheckpoint;
+            this.steps = steps;
         }
 
         void hasApplied(long index) {

@@ -190,6 +190,9 @@ public final class TopicPlan {
                         || config.getRetainFor().getSeconds() > RETAIN_SECONDS_MAX)) {
             throw Refusal.invalid("keep records for 1 s to 1,000 years");
         }
+        if (config.getPublishBytesPerSecond() < 0) {
+            throw Refusal.invalid("let a partition take fewer bytes a second");
+        }
         if (config.getRetainBytes() < 0) {
             throw Refusal.invalid("keep fewer bytes");
         }
@@ -228,7 +231,14 @@ public final class TopicPlan {
 
     /** @throws Refusal if some node may not know what this asks for */
     public static void checkLevel(MetadataImage image, TopicConfig config) {
-        if (config.hasCompaction() && image.clusterNodes().featureLevel() < FeatureLevel.COMPACTION) {
+        if (config.hasCompaction()) {
+            checkCompaction(image);
+        }
+    }
+
+    /** @throws Refusal if some node may not know that logs can have gaps */
+    public static void checkCompaction(MetadataImage image) {
+        if (image.clusterNodes().featureLevel() < FeatureLevel.COMPACTION) {
             throw raiseLevel();
         }
     }

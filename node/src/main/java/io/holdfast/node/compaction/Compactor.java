@@ -31,7 +31,6 @@ public final class Compactor implements AutoCloseable {
     private final NodeConfig config;
     private final Meter removedRecords;
     private final Meter freedBytes;
-    private final Thread thread;
     private final Object lock = new Object();
     /** Made when it is first needed: most nodes never do. */
     private @Nullable LastOffsets last;
@@ -44,7 +43,7 @@ public final class Compactor implements AutoCloseable {
         this.config = config;
         removedRecords = registry.meter("holdfast.compaction.removed.records");
         freedBytes = registry.meter("holdfast.compaction.freed.bytes");
-        thread = new Thread(this::run, "compaction");
+        Thread thread = new Thread(this::run, "compaction");
         thread.setDaemon(true);
         thread.start();
     }
@@ -146,12 +145,12 @@ public final class Compactor implements AutoCloseable {
         }
     }
 
+    /** What is under way ends by itself; an interrupt would close the file that is being read. */
     @Override
     public void close() {
         closed = true;
         synchronized (lock) {
             lock.notifyAll();
         }
-        thread.interrupt();
     }
 }

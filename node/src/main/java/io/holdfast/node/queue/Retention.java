@@ -48,6 +48,7 @@ final class Retention implements AutoCloseable {
                 .forEach(topic -> topics.put(topic.getTopicId(), topic));
         state.replicas().forEach((group, replica) -> {
             TopicRow topic = topics.get(group.topicId());
+            replica.setByteRate(topic == null ? 0 : topic.getConfig().getPublishBytesPerSecond());
             if (topic == null) {
                 replica.setFull(false);
             } else if (leads(group, replica) && (replica.isOpen() || restingToo)) {

@@ -31,7 +31,6 @@ public final class Scrubber implements Closeable {
     private final NodeIdentity identity;
     private final Duration interval;
     private final long bytesPerSecond;
-    private final Thread thread;
     private final Object lock = new Object();
     // Guarded by lock.
     private boolean asked;
@@ -59,7 +58,7 @@ public final class Scrubber implements Closeable {
         this.interval = interval;
         this.bytesPerSecond = bytesPerSecond;
         this.status = new Status(false, 0, 0, identity.scrubbedMs(), Map.of());
-        thread = new Thread(this::run, "scrub");
+        Thread thread = new Thread(this::run, "scrub");
         thread.setDaemon(true);
         thread.start();
     }
@@ -168,12 +167,12 @@ public final class Scrubber implements Closeable {
         }
     }
 
+    /** What is being read is read to its end; an interrupt would close the file under everybody else. */
     @Override
     public void close() {
         synchronized (lock) {
             closed = true;
             lock.notifyAll();
         }
-        thread.interrupt();
     }
 }

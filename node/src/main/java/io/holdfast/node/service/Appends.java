@@ -8,6 +8,7 @@ import io.holdfast.consensus.partition.BatchAppend.Terms;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.node.cluster.ClusterState;
+import io.holdfast.node.cluster.TopicPlan;
 import io.holdfast.node.config.NodeConfig.Limits;
 import io.holdfast.record.InvalidBatchException;
 import io.holdfast.record.RecordBatch;
@@ -95,7 +96,14 @@ public final class Appends {
     /** Puts batches back into a partition that this node leads; completes with where it ends then. */
     CompletableFuture<Long> restore(
             GroupId group, @Nullable Long skipFrom, long firstOffset, long appendMs, List<ByteBuffer> batches) {
-        batches.forEach(this::checkStored);
+        boolean complete = skipFrom == null;
+        for (ByteBuffer bytes : batches) {
+            RecordBatch batch = checkStored(bytes);
+            complete &= batch.recordCount() == batch.offsetCount();
+        }
+        if (!complete) {
+            TopicPlan.checkCompaction(state.image());
+        }
         return leader(group).restore(skipFrom, firstOffset, appendMs, batches);
     }
 

@@ -150,8 +150,10 @@ public final class Errors {
             case ERROR_REASON_EXPECTED_OFFSET_MISMATCH -> io.grpc.Status.Code.ABORTED;
             case ERROR_REASON_RECORD_TOO_LARGE, ERROR_REASON_INVALID_BATCH, ERROR_REASON_INVALID_REQUEST ->
                 io.grpc.Status.Code.INVALID_ARGUMENT;
-            case ERROR_REASON_OVERLOADED, ERROR_REASON_DISK_FULL, ERROR_REASON_TOPIC_FULL ->
-                io.grpc.Status.Code.RESOURCE_EXHAUSTED;
+            case ERROR_REASON_OVERLOADED,
+                    ERROR_REASON_DISK_FULL,
+                    ERROR_REASON_TOPIC_FULL,
+                    ERROR_REASON_QUOTA_EXCEEDED -> io.grpc.Status.Code.RESOURCE_EXHAUSTED;
             case ERROR_REASON_UNAVAILABLE -> io.grpc.Status.Code.UNAVAILABLE;
             case ERROR_REASON_DEADLINE_EXPIRED -> io.grpc.Status.Code.DEADLINE_EXCEEDED;
             case ERROR_REASON_DATA_DAMAGED -> io.grpc.Status.Code.DATA_LOSS;

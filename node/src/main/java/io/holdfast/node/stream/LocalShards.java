@@ -92,7 +92,7 @@ final class LocalShards {
                 .setEnd(end)
                 .setOffset(offset);
         if (offset < end) {
-            LogSlice slice = replica.read(offset, offset + 1, 1);
+            LogSlice slice = replica.read(offset, end, 1);
             if (!slice.batches().isEmpty()) {
                 measured.setAgeMs(Math.max(0, nowMs - slice.batches().get(0).appendMs()));
             }

@@ -22,13 +22,25 @@ public final class OffsetRanges {
     /** What of these ranges, which are in order, is from one offset to before another. */
     static List<OffsetRange> within(List<OffsetRange> ranges, long from, long until) {
         List<OffsetRange> cut = new ArrayList<>();
-        for (OffsetRange range : ranges) {
-            long first = Math.max(range.from(), from);
-            long end = Math.min(range.until(), until);
-            if (first < end) {
-                cut.add(new OffsetRange(first, end));
-            }
+        for (int i = firstPast(ranges, from); i < ranges.size() && ranges.get(i).from() < until; i++) {
+            OffsetRange range = ranges.get(i);
+            cut.add(new OffsetRange(Math.max(range.from(), from), Math.min(range.until(), until)));
         }
         return cut;
+    }
+
+    /** Place of the first range that ends after this offset. */
+    private static int firstPast(List<OffsetRange> ranges, long offset) {
+        int low = 0;
+        int high = ranges.size();
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (ranges.get(middle).until() <= offset) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
     }
 }

@@ -191,6 +191,8 @@ public final class PartitionLog implements Closeable {
     /**
      * The payload of a Raft entry, for a follower that lacks it. Checked against its checksum. Not on a thread that
      * others may interrupt.
+     *
+     * @throws PayloadGoneException if it is from before {@link #payloadsFrom} and its segment was written anew
      */
     public ByteBuffer readPayload(FrameId id) throws IOException {
         PendingFrame frame = pending.get(id.index());
@@ -210,7 +212,8 @@ public final class PartitionLog implements Closeable {
             }
         }
         throw id.index() < payloadsFrom()
-                ? new IOException("partition " + identity + " was compacted, and has no frame of " + id + " any more")
+                ? new PayloadGoneException(
+                        "partition " + identity + " was compacted, and has no frame of " + id + " any more")
                 : new DamagedLogException("no frame of " + id + " in partition " + identity);
     }
 
@@ -325,9 +328,16 @@ public final class PartitionLog implements Closeable {
      * @param ranges in order
      */
     public void remove(List<OffsetRange> ranges) throws IOException {
-        for (Segment segment : segments) {
+        List<Segment> all = segments;
+        long end = nextOffset;
+        for (int i = all.size() - 1; i >= 0; i--) {
+            Segment segment = all.get(i);
             if (segment.baseOffset() >= 0) {
-                segment.remove(OffsetRanges.within(ranges, segment.baseOffset(), segment.nextOffset()));
+                List<OffsetRange> here = OffsetRanges.within(ranges, segment.baseOffset(), end);
+                if (!here.isEmpty()) {
+                    segment.remove(OffsetRanges.within(here, segment.baseOffset(), segment.nextOffset()));
+                }
+                end = segment.baseOffset();
             }
         }
     }
