@@ -408,7 +408,9 @@ public final class PartitionLog implements Closeable {
             if (!replaced.equals(rewrite.sources())) {
                 return false;
             }
-            fresh.remove(rewrite.removedSince());
+            if (fresh.baseOffset() >= 0) { // what has gone again since, and was not there before, is not there now
+                fresh.remove(OffsetRanges.within(rewrite.removedSince(), fresh.baseOffset(), fresh.nextOffset()));
+            }
             condemned.addAll(replaced);
             replaced.clear();
             changed.add(first, fresh);
