@@ -42,10 +42,8 @@ public final class Compactions {
         }
         long gone = Math.max(before.getTombstonesGoneTo(), command.getTombstonesGoneTo());
         long to = Math.max(before.getCompactedTo(), command.getCompactedTo());
-        CompactionState.Builder after = CompactionState.newBuilder()
-                .setCompactedTo(to)
-                .setTombstonesGoneTo(gone)
-                .setLastMs(nowMs);
+        CompactionState.Builder after =
+                CompactionState.newBuilder().setCompactedTo(to).setTombstonesGoneTo(gone);
         before.getPassesList().stream().filter(pass -> pass.getTo() > gone).forEach(after::addPasses);
         if (to > before.getCompactedTo()) {
             after.addPasses(CompactionPassed.newBuilder().setTo(to).setMs(nowMs));

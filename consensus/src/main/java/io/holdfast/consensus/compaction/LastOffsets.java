@@ -1,6 +1,7 @@
 package io.holdfast.consensus.compaction;
 
 import io.holdfast.consensus.dedup.MessageId;
+import java.util.Arrays;
 
 /**
  * The last offset of each key, by a hash of 128 bits of the key: a table of fixed size with open addressing, 24 bytes a
@@ -23,7 +24,7 @@ public final class LastOffsets {
     }
 
     public void clear() {
-        java.util.Arrays.fill(table, 0);
+        Arrays.fill(table, 0);
         keys = 0;
     }
 

@@ -8,6 +8,7 @@ import io.holdfast.v1.MemberLeases;
 import io.holdfast.v1.RecordPhase;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -118,6 +119,11 @@ public final class QueueViews {
         }
         QueuePolicy policy = dispatcher.policy(groupId);
         return policy == null ? partition.startOffset() : dispatcher.start(policy);
+    }
+
+    /** First offset that one of these groups has not settled for good; the most there is if there are none. */
+    public long lowestFloor(Collection<Long> groupIds) {
+        return groupIds.stream().mapToLong(this::floor).min().orElse(Long.MAX_VALUE);
     }
 
     /** Where a record is for a group, why, and what will happen next. */

@@ -145,6 +145,12 @@ public final class ClusterState {
         return replicas.get(group);
     }
 
+    /** Whether this node's replica leads, or is at rest and would. */
+    public boolean leads(PartitionReplica replica) {
+        return replica.group().isReadyLeader()
+                || (replica.isAtRest() && leader(replica.group().group()) == nodeId);
+    }
+
     /** Node that leads a group as far as known here, or that should, else 0. */
     public int leader(GroupId group) {
         PartitionReplica local = replicas.get(group);

@@ -12,6 +12,7 @@ import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.config.NodeConfig;
 import java.io.IOException;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -72,7 +73,10 @@ public final class Compactor implements AutoCloseable {
             PartitionReplica replica = one.getValue();
             TopicRow topic = state.image().topic(one.getKey().topicId());
             try {
-                if (topic != null && topic.getConfig().hasCompaction() && leads(replica, restingToo)) {
+                if (topic != null
+                        && topic.getConfig().hasCompaction()
+                        && (replica.isOpen() || restingToo)
+                        && state.leads(replica)) {
                     compact(topic, replica);
                 }
                 rewrite(replica);
@@ -80,13 +84,6 @@ public final class Compactor implements AutoCloseable {
                 LOG.info("compaction of {} waits: {}", one.getKey(), e.getMessage());
             }
         }
-    }
-
-    private boolean leads(PartitionReplica replica, boolean restingToo) {
-        return replica.group().isReadyLeader()
-                || (restingToo
-                        && replica.isAtRest()
-                        && state.leader(replica.group().group()) == state.nodeId());
     }
 
     private void compact(TopicRow topic, PartitionReplica replica) throws IOException, InterruptedException {
@@ -118,11 +115,10 @@ public final class Compactor implements AutoCloseable {
 
     /** First offset that some queue group of the topic has not settled. */
     private long unsettled(TopicRow topic, PartitionReplica replica) {
-        long unsettled = Long.MAX_VALUE;
-        for (GroupRow group : state.image().groups().of(topic.getName())) {
-            unsettled = Math.min(unsettled, replica.queues().lane().views().floor(group.getGroupId()));
-        }
-        return unsettled;
+        List<Long> groups = state.image().groups().of(topic.getName()).stream()
+                .map(GroupRow::getGroupId)
+                .toList();
+        return replica.queues().lane().views().lowestFloor(groups);
     }
 
     private LastOffsets lastOffsets() {

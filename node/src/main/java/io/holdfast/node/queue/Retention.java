@@ -2,7 +2,6 @@ package io.holdfast.node.queue;
 
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.partition.PartitionReplica;
-import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.internal.v1.GroupRow;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.cluster.ClusterState;
@@ -51,7 +50,7 @@ final class Retention implements AutoCloseable {
             replica.setByteRate(topic == null ? 0 : topic.getConfig().getPublishBytesPerSecond());
             if (topic == null) {
                 replica.setFull(false);
-            } else if (leads(group, replica) && (replica.isOpen() || restingToo)) {
+            } else if (state.leads(replica) && (replica.isOpen() || restingToo)) {
                 try {
                     enforce(topic, replica);
                 } catch (Refusal e) {
@@ -59,10 +58,6 @@ final class Retention implements AutoCloseable {
                 }
             }
         });
-    }
-
-    private boolean leads(GroupId group, PartitionReplica replica) {
-        return replica.group().isReadyLeader() || (replica.isAtRest() && state.leader(group) == state.nodeId());
     }
 
     private void enforce(TopicRow topic, PartitionReplica replica) {
@@ -78,10 +73,10 @@ final class Retention implements AutoCloseable {
         }
         Collection<GroupRow> groups = state.image().groups().of(topic.getName());
         if (!groups.isEmpty()) {
-            long settled = Long.MAX_VALUE;
-            for (GroupRow group : groups) {
-                settled = Math.min(settled, replica.queues().lane().views().floor(group.getGroupId()));
-            }
+            long settled = replica.queues()
+                    .lane()
+                    .views()
+                    .lowestFloor(groups.stream().map(GroupRow::getGroupId).toList());
             boolean settledGo = config.getSettled() == SettledRetention.SETTLED_RETENTION_INTEREST
                     || config.getSettled() == SettledRetention.SETTLED_RETENTION_WORK_QUEUE;
             limit = settledGo ? Math.max(limit, settled) : limit;
