@@ -6,8 +6,6 @@ import io.holdfast.cli.backup.Snapshot.TopicPart;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.node.config.ConfigException;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.file.Path;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
@@ -23,7 +21,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import picocli.CommandLine.TypeConversionException;
 
 /** Backups of a cluster. */
@@ -31,7 +28,7 @@ import picocli.CommandLine.TypeConversionException;
         name = "backup",
         mixinStandardHelpOptions = true,
         description = {
-            "Copies a cluster's records, groups and settings into a folder, and back.",
+            "Copies a cluster's records, groups and settings into a folder or a bucket, and back.",
             "Each backup copies only what those before it in the folder do not have."
         })
 public final class BackupCommand implements Runnable {
@@ -59,16 +56,13 @@ public final class BackupCommand implements Runnable {
     @Command(
             mixinStandardHelpOptions = true,
             description = "Makes a backup of everything, while the cluster works. Run it as often as you like.")
-    int create(
-            @Mixin ConnectOptions connect,
-            @Parameters(paramLabel = "FOLDER", description = "A new one, or one with backups of this cluster.")
-                    Path folder)
-            throws IOException {
-        try (HoldfastClient client = connect.connect()) {
+    int create(@Mixin ConnectOptions connect, @Mixin PlaceOptions place) throws IOException {
+        try (HoldfastClient client = connect.connect();
+                BackupStore store = place.open()) {
             String cluster = client.admin().getRoutes(List.of()).getHeader().getClusterId();
-            BackupFolder into = BackupFolder.openFor(folder, cluster);
-            try (FileChannel lock = into.lock()) {
-                BackupRun run = new BackupRun(client, into, FILE_BYTES_MAX);
+            BackupFolder into = BackupFolder.openFor(store, cluster);
+            try (BackupStore.Hold hold = store.hold()) {
+                BackupRun run = new BackupRun(client, into, hold, FILE_BYTES_MAX);
                 Snapshot made = run.run();
                 System.out.println("backup of " + made.time() + ": "
                         + made.topics().size() + " topics, " + records(made)
@@ -85,9 +79,16 @@ public final class BackupCommand implements Runnable {
     }
 
     @Command(mixinStandardHelpOptions = true, description = "Lists the backups in a folder.")
-    int list(@Parameters(paramLabel = "FOLDER") Path folder) throws IOException {
+    int list(@Mixin PlaceOptions place) throws IOException {
+        try (BackupStore store = place.open()) {
+            list(BackupFolder.open(store));
+        }
+        return 0;
+    }
+
+    private static void list(BackupFolder folder) throws IOException {
         Table table = new Table("TIME", "TOPICS", "RECORDS", "SCHEDULED", "QUEUE GROUPS", "STREAM GROUPS");
-        for (Snapshot one : BackupFolder.open(folder).list()) {
+        for (Snapshot one : folder.list()) {
             table.row(
                     one.time(),
                     one.topics().size(),
@@ -99,7 +100,6 @@ public final class BackupCommand implements Runnable {
                     one.streamGroups().size());
         }
         table.print();
-        return 0;
     }
 
     @Command(
@@ -108,8 +108,13 @@ public final class BackupCommand implements Runnable {
                 "Reads all that the backups in a folder are made of and compares it with its checksums.",
                 "Exits with 1 if anything is damaged or missing, and says what."
             })
-    int verify(@Parameters(paramLabel = "FOLDER") Path folder) throws IOException {
-        BackupFolder backups = BackupFolder.open(folder);
+    int verify(@Mixin PlaceOptions place) throws IOException {
+        try (BackupStore store = place.open()) {
+            return verify(BackupFolder.open(store));
+        }
+    }
+
+    private static int verify(BackupFolder backups) throws IOException {
         List<String> bad = new ArrayList<>();
         long records = 0;
         Set<BatchFile> files = new LinkedHashSet<>(); // backups share them
@@ -154,7 +159,7 @@ public final class BackupCommand implements Runnable {
             })
     int restore(
             @Mixin ConnectOptions connect,
-            @Parameters(paramLabel = "FOLDER") Path folder,
+            @Mixin PlaceOptions place,
             @Option(
                             names = "--at",
                             converter = Times.class,
@@ -179,14 +184,15 @@ public final class BackupCommand implements Runnable {
             @Option(names = "--resume", description = "Go on with what is there already.") boolean resume,
             @Option(names = "--plan", description = "Only say what would be restored.") boolean plan)
             throws IOException {
-        BackupFolder backups = BackupFolder.open(folder);
-        List<Snapshot> all = backups.list();
-        if (all.isEmpty()) {
-            throw new ConfigException(folder + " has no backups in it");
-        }
-        RestoreChoice whole = RestoreChoice.choose(all, at, only == null);
-        RestoreChoice choice = whole.of(names(whole.records(), only), replicas);
-        try (HoldfastClient client = connect.connect()) {
+        try (HoldfastClient client = connect.connect();
+                BackupStore store = place.open()) {
+            BackupFolder backups = BackupFolder.open(store);
+            List<Snapshot> all = backups.list();
+            if (all.isEmpty()) {
+                throw new ConfigException(store + " has no backups in it");
+            }
+            RestoreChoice whole = RestoreChoice.choose(all, at, only == null);
+            RestoreChoice choice = whole.of(names(whole.records(), only), replicas);
             RestoreRun run = new RestoreRun(client, backups, choice);
             List<String> inTheWay = run.inTheWay();
             if (!inTheWay.isEmpty() && !resume) {

@@ -5,21 +5,14 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import io.holdfast.cli.backup.Snapshot.ScheduledPart;
 import io.holdfast.node.config.ConfigException;
-import io.holdfast.storage.log.DurableDirectory;
 import io.holdfast.v1.ScheduledRecord;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
+import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 
 /**
@@ -29,8 +22,9 @@ import java.util.zip.CRC32C;
 final class BackupFolder {
     private static final String FORMAT = "holdfast-backup 1";
     private static final String OWNER = "holdfast-backup.json";
+    private static final String BACKUPS = "backups/";
 
-    private final Path root;
+    private final BackupStore store;
     private final ObjectMapper json = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
     /** What says whose backups these are. */
@@ -39,95 +33,81 @@ final class BackupFolder {
     /** A backup's file. The checksum is of the backup as it is written on one line. */
     record Sealed(int crc32c, Snapshot backup) {}
 
-    private BackupFolder(Path root) {
-        this.root = root;
+    private BackupFolder(BackupStore store) {
+        this.store = store;
     }
 
     /** @throws ConfigException if there are no backups */
-    static BackupFolder open(Path root) throws IOException {
-        BackupFolder folder = new BackupFolder(root);
-        if (!Files.isRegularFile(folder.ownerFile())) {
-            throw new ConfigException(root + " has no backups in it");
+    static BackupFolder open(BackupStore store) throws IOException {
+        BackupFolder folder = new BackupFolder(store);
+        if (!store.has(OWNER)) {
+            throw new ConfigException(store + " has no backups in it");
         }
         folder.owner();
         return folder;
     }
 
     /** @throws ConfigException if it has backups of another cluster, or other things in it */
-    static BackupFolder openFor(Path root, String cluster) throws IOException {
-        BackupFolder folder = new BackupFolder(root);
-        DurableDirectory.create(root);
-        if (!Files.isRegularFile(folder.ownerFile())) {
-            try (Stream<Path> files = Files.list(root)) {
-                if (files.findAny().isPresent()) {
-                    throw new ConfigException("name an empty folder: " + root + " has something else in it");
-                }
+    static BackupFolder openFor(BackupStore store, String cluster) throws IOException {
+        BackupFolder folder = new BackupFolder(store);
+        if (!store.has(OWNER)) {
+            if (!store.isEmpty()) {
+                throw new ConfigException("name an empty folder: " + store + " has something else in it");
             }
-            folder.store(root, OWNER, folder.json.writeValueAsBytes(new Owner(FORMAT, cluster)));
+            store.put(folder.json.writeValueAsBytes(new Owner(FORMAT, cluster)), OWNER);
         } else if (!folder.owner().cluster.equals(cluster)) {
             throw new ConfigException(
-                    "name another folder: " + root + " has backups of cluster " + folder.owner().cluster);
+                    "name another folder: " + store + " has backups of cluster " + folder.owner().cluster);
         }
-        DurableDirectory.create(folder.backups());
         return folder;
     }
 
-    /** Held while a backup is made. Throws {@link ConfigException} if another process makes one. */
-    FileChannel lock() throws IOException {
-        FileChannel channel =
-                FileChannel.open(root.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        if (channel.tryLock() == null) {
-            channel.close();
-            throw new ConfigException("wait: another backup is being made in " + root);
-        }
-        return channel;
-    }
-
     private Owner owner() throws IOException {
-        Owner owner = json.readValue(ownerFile().toFile(), Owner.class);
+        Owner owner;
+        try (InputStream in = store.open(OWNER)) {
+            owner = json.readValue(in, Owner.class);
+        }
         if (!owner.format.equals(FORMAT)) {
-            throw new ConfigException(root + " was written by a later version: " + owner.format);
+            throw new ConfigException(store + " was written by a later version: " + owner.format);
         }
         return owner;
     }
 
-    private Path ownerFile() {
-        return root.resolve(OWNER);
+    /** Files with a partition's records, by offset. */
+    List<BatchFile> data(Snapshot.TopicPart topic, int partition) throws IOException {
+        return BatchFile.in(store, folder(topic, partition));
     }
 
-    private Path backups() {
-        return root.resolve("backups");
+    /** A new file of a partition's records, from this offset on. */
+    BatchFile.Writer write(Snapshot.TopicPart topic, int partition, long first) throws IOException {
+        return new BatchFile.Writer(store, folder(topic, partition), first);
     }
 
-    /** Where a partition's records are; may not be there. */
-    Path data(Snapshot.TopicPart topic, int partition) {
-        return root.resolve("data").resolve(topic.folder()).resolve(String.valueOf(partition));
+    private static String folder(Snapshot.TopicPart topic, int partition) {
+        return "data/" + topic.folder() + "/" + partition + "/";
     }
 
     /** Oldest first. */
     List<Snapshot> list() throws IOException {
         List<Snapshot> all = new ArrayList<>();
-        if (Files.isDirectory(backups())) {
-            try (Stream<Path> files = Files.list(backups())) {
-                for (Path file :
-                        files.filter(one -> one.toString().endsWith(".json")).toList()) {
-                    all.add(read(file));
-                }
+        for (String name : store.list(BACKUPS)) {
+            if (name.endsWith(".json")) {
+                all.add(read(BACKUPS + name));
             }
         }
         all.sort(Comparator.comparing(Snapshot::instant));
         return all;
     }
 
-    private Snapshot read(Path file) throws IOException {
+    private Snapshot read(String name) throws IOException {
         Sealed sealed;
-        try {
-            sealed = json.readValue(file.toFile(), Sealed.class);
+        try (InputStream in = store.open(name)) {
+            sealed = json.readValue(in, Sealed.class);
         } catch (JsonProcessingException e) {
-            throw new IOException(file + " is damaged: " + e.getOriginalMessage(), e);
+            throw new IOException(name + " is damaged: " + e.getOriginalMessage(), e);
         }
         if (sealed.backup == null || crc(sealed.backup) != sealed.crc32c) {
-            throw new IOException(file + " is damaged: it does not match its checksum");
+            throw new IOException(name + " is damaged: it does not match its checksum");
         }
         return sealed.backup;
     }
@@ -144,25 +124,11 @@ final class BackupFolder {
 
     /** Adds a backup; there, whole and on disk, when this returns. */
     void add(Snapshot snapshot) throws IOException {
-        store(backups(), snapshot.id() + ".json", json.writeValueAsBytes(new Sealed(crc(snapshot), snapshot)));
-    }
-
-    private void store(Path parent, String name, byte[] bytes) throws IOException {
-        Path temporary = parent.resolve(name + ".tmp");
-        try (FileChannel channel = FileChannel.open(
-                temporary, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
-            ByteBuffer left = ByteBuffer.wrap(bytes);
-            while (left.hasRemaining()) {
-                channel.write(left);
-            }
-            channel.force(true);
-        }
-        Files.move(temporary, parent.resolve(name), StandardCopyOption.ATOMIC_MOVE);
-        DurableDirectory.force(parent);
+        store.put(json.writeValueAsBytes(new Sealed(crc(snapshot), snapshot)), BACKUPS + snapshot.id() + ".json");
     }
 
     private static String scheduledName(String id, String topic) {
-        return id + "." + topic + ".scheduled";
+        return BACKUPS + id + "." + topic + ".scheduled";
     }
 
     /** Stores records of a topic that wait for their time, for a backup that is yet to be added. */
@@ -171,7 +137,7 @@ final class BackupFolder {
         for (ScheduledRecord record : records) {
             record.writeDelimitedTo(bytes);
         }
-        store(backups(), scheduledName(id, topic), bytes.toByteArray());
+        store.put(bytes.toByteArray(), scheduledName(id, topic));
         return new ScheduledPart(records.size(), crc(bytes.toByteArray()));
     }
 
@@ -182,10 +148,13 @@ final class BackupFolder {
         if (part == null) {
             return records;
         }
-        Path file = backups().resolve(scheduledName(snapshot.id(), topic));
-        byte[] bytes = Files.readAllBytes(file);
+        String name = scheduledName(snapshot.id(), topic);
+        byte[] bytes;
+        try (InputStream file = store.open(name)) {
+            bytes = file.readAllBytes();
+        }
         if (crc(bytes) != part.crc32c()) {
-            throw new IOException(file + " is damaged: it does not match its checksum");
+            throw new IOException(name + " is damaged: it does not match its checksum");
         }
         ByteArrayInputStream in = new ByteArrayInputStream(bytes);
         for (int i = 0; i < part.records(); i++) {

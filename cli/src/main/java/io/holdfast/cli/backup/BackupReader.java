@@ -32,7 +32,7 @@ final class BackupReader implements Closeable {
      */
     static List<BatchFile> files(BackupFolder folder, TopicPart topic, int partition, long from) throws IOException {
         long end = topic.partitions().get(partition).end();
-        List<BatchFile> files = BatchFile.in(folder.data(topic, partition)).stream()
+        List<BatchFile> files = folder.data(topic, partition).stream()
                 .filter(file -> file.end() > from && file.first() < end)
                 .toList();
         long next = from;

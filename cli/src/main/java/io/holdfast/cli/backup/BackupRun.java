@@ -18,7 +18,6 @@ import io.holdfast.client.Position;
 import io.holdfast.record.InvalidBatchException;
 import io.holdfast.record.KeyHash;
 import io.holdfast.record.RecordBatch;
-import io.holdfast.storage.log.DurableDirectory;
 import io.holdfast.v1.Compaction;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.Group;
@@ -32,7 +31,6 @@ import io.holdfast.v1.StreamPartition;
 import io.holdfast.v1.Topic;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -57,15 +55,20 @@ final class BackupRun {
 
     private final HoldfastClient client;
     private final BackupFolder folder;
+    private final BackupStore.Hold hold;
     private final long fileBytesMax;
     private final ObjectMapper json = new ObjectMapper();
     private final AtomicLong copiedRecords = new AtomicLong();
     private final AtomicLong copiedBytes = new AtomicLong();
 
-    /** @param fileBytesMax a file of records is closed when it is so large */
-    BackupRun(HoldfastClient client, BackupFolder folder, long fileBytesMax) {
+    /**
+     * @param hold of the folder, so that no other run writes there
+     * @param fileBytesMax a file of records is closed when it is so large
+     */
+    BackupRun(HoldfastClient client, BackupFolder folder, BackupStore.Hold hold, long fileBytesMax) {
         this.client = client;
         this.folder = folder;
+        this.hold = hold;
         this.fileBytesMax = fileBytesMax;
     }
 
@@ -86,6 +89,7 @@ final class BackupRun {
         for (Topic topic : topics) {
             List<ScheduledRecord> records = scheduled(topic.getName());
             if (!records.isEmpty()) {
+                hold.check();
                 scheduled.put(topic.getName(), folder.storeScheduled(Snapshot.id(time), topic.getName(), records));
             }
         }
@@ -108,6 +112,7 @@ final class BackupRun {
         }
         Parallel.run(tasks);
         Snapshot snapshot = new Snapshot(time, parts, queueGroups, streamGroups, scheduled);
+        hold.check();
         folder.add(snapshot);
         return snapshot;
     }
@@ -236,20 +241,16 @@ final class BackupRun {
 
     private void copy(TopicPart topic, int partition) throws IOException {
         Range range = topic.partitions().get(partition);
-        Path data = folder.data(topic, partition);
         long next = range.start();
-        for (BatchFile file : BatchFile.in(data)) {
+        for (BatchFile file : folder.data(topic, partition)) {
             next = Math.max(next, file.end());
         }
-        if (next >= range.end()) {
-            return;
-        }
-        DurableDirectory.create(data);
         while (next < range.end()) {
-            try (BatchFile.Writer writer = new BatchFile.Writer(data, next)) {
+            try (BatchFile.Writer writer = folder.write(topic, partition, next)) {
                 while (next < range.end() && writer.size() < fileBytesMax) {
                     next = copySome(topic, partition, next, range.end(), writer);
                 }
+                hold.check();
                 writer.finish();
                 copiedRecords.addAndGet(writer.records());
                 copiedBytes.addAndGet(writer.size());

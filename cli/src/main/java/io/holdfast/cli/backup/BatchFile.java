@@ -2,7 +2,6 @@ package io.holdfast.cli.backup;
 
 import io.holdfast.record.InvalidBatchException;
 import io.holdfast.record.RecordBatch;
-import io.holdfast.storage.log.DurableDirectory;
 import java.io.BufferedInputStream;
 import java.io.Closeable;
 import java.io.DataInputStream;
@@ -13,12 +12,12 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
-import java.util.stream.Stream;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
@@ -28,8 +27,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param end offset after the last record
  */
-record BatchFile(Path path, long first, long end) {
-    private static final String SUFFIX = ".batches";
+record BatchFile(BackupStore store, String name, long first, long end) {
+    private static final Pattern NAME = Pattern.compile("(\\d{20})-(\\d{20})\\.batches");
     private static final byte[] MAGIC = "HOLDFAST BATCHES 1\n".getBytes(StandardCharsets.US_ASCII);
     private static final int FRAME_BYTES = 28;
     private static final int BATCH_BYTES_MAX = 256 << 20;
@@ -80,27 +79,22 @@ record BatchFile(Path path, long first, long end) {
     }
 
     /** Files of a partition, by offset. */
-    static List<BatchFile> in(Path folder) throws IOException {
-        if (!Files.isDirectory(folder)) {
-            return List.of();
-        }
-        try (Stream<Path> files = Files.list(folder)) {
-            return files.filter(file -> file.getFileName().toString().matches("\\d{20}-\\d{20}" + SUFFIX))
-                    .map(file -> {
-                        String name = file.getFileName().toString();
-                        return new BatchFile(
-                                file, Long.parseLong(name.substring(0, 20)), Long.parseLong(name.substring(21, 41)));
-                    })
-                    .sorted(Comparator.comparingLong(BatchFile::first))
-                    .toList();
-        }
+    static List<BatchFile> in(BackupStore store, String folder) throws IOException {
+        return store.list(folder).stream()
+                .map(NAME::matcher)
+                .filter(Matcher::matches)
+                .map(name -> new BatchFile(
+                        store, folder + name.group(), Long.parseLong(name.group(1)), Long.parseLong(name.group(2))))
+                .sorted(Comparator.comparingLong(BatchFile::first))
+                .toList();
     }
 
     // ---- writing
 
     /** Makes a file; it is there, whole and on disk, after {@link #finish}, and else not at all. */
     static final class Writer implements Closeable {
-        private final Path folder;
+        private final BackupStore store;
+        private final String folder;
         private final Path temporary;
         private final FileChannel channel;
         private final long first;
@@ -108,11 +102,12 @@ record BatchFile(Path path, long first, long end) {
         private long size;
         private long records;
 
-        Writer(Path folder, long first) throws IOException {
+        Writer(BackupStore store, String folder, long first) throws IOException {
+            this.store = store;
             this.folder = folder;
             this.first = first;
             this.next = first;
-            this.temporary = folder.resolve("unfinished.tmp");
+            this.temporary = store.scratch(folder);
             channel = FileChannel.open(
                     temporary,
                     StandardOpenOption.CREATE,
@@ -154,13 +149,8 @@ record BatchFile(Path path, long first, long end) {
         }
 
         void finish() throws IOException {
-            channel.force(true);
             channel.close();
-            Files.move(
-                    temporary,
-                    folder.resolve(String.format("%020d-%020d%s", first, next, SUFFIX)),
-                    StandardCopyOption.ATOMIC_MOVE);
-            DurableDirectory.force(folder);
+            store.put(temporary, folder + String.format("%020d-%020d.batches", first, next));
         }
 
         @Override
@@ -201,7 +191,7 @@ record BatchFile(Path path, long first, long end) {
         private long next = first;
 
         private Reader() throws IOException {
-            in = new DataInputStream(new BufferedInputStream(Files.newInputStream(path), 1 << 20));
+            in = new DataInputStream(new BufferedInputStream(store.open(name), 1 << 20));
             byte[] magic = in.readNBytes(MAGIC.length);
             if (!Arrays.equals(magic, MAGIC)) {
                 in.close();
@@ -261,7 +251,7 @@ record BatchFile(Path path, long first, long end) {
         }
 
         private IOException bad(String what, @Nullable Exception cause) {
-            return new IOException(path + " is damaged: " + what, cause);
+            return new IOException(name + " is damaged: " + what, cause);
         }
 
         @Override
