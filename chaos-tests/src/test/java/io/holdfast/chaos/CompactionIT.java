@@ -310,6 +310,14 @@ class CompactionIT {
         awaitEverywhere("back", written, true);
 
         create("forgetful", Compaction.newBuilder().setKeepTombstones(Durations.fromMillis(1)));
+        Path lines = Files.writeString(temporary.resolve("lines"), "a=1 one\nb=2 two\n");
+        CommandLineRun.run(0, "produce", "forgetful", lines.toString(), "--key-separator", "=", "-a", address);
+        CommandLineRun.run(
+                0, "produce", "forgetful", Files.writeString(lines, "a\n").toString(), "--delete", "-a", address);
+        TestCluster.await(
+                "only what was not deleted",
+                PATIENCE,
+                () -> read("forgetful", 1).equals(List.of("1 b 2")));
         CommandLineRun.run(0, "backup", "create", folder.toString(), "-a", address);
         CommandLineRun.run(
                 1, "backup", "create", folder.toString(), "-a", address); // what was deleted since may be gone

@@ -7,6 +7,7 @@ import io.holdfast.client.HoldfastException;
 import io.holdfast.client.Producer;
 import io.holdfast.client.ProducerRecord;
 import io.holdfast.client.ProducerSettings;
+import io.holdfast.node.config.ConfigException;
 import java.io.BufferedReader;
 import java.io.FileInputStream;
 import java.io.IOException;
@@ -61,6 +62,11 @@ final class ProduceCommand implements Callable<Integer> {
     String separator;
 
     @Option(
+            names = "--delete",
+            description = "Each line is a key, sent without a value: in a topic with --compact the key's records go.")
+    boolean delete;
+
+    @Option(
             names = "--id-separator",
             paramLabel = "TEXT",
             description = "What is before it in a line is the message id, for topics with a --dedup-window.")
@@ -79,6 +85,14 @@ final class ProduceCommand implements Callable<Integer> {
             description = "For queue groups that hand out the highest first. Records without one count as 4.")
     @Nullable
     Integer priority;
+
+    @Option(
+            names = "--ttl",
+            paramLabel = "TIME",
+            converter = TimeSpans.class,
+            description = "No queue group gets it later than this after its append, e.g. 10m.")
+    @Nullable
+    Duration timeToLive;
 
     @Option(
             names = "--delay",
@@ -115,6 +129,9 @@ final class ProduceCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        if (delete && (key != null || separator != null)) {
+            throw new ConfigException("with --delete each line is a key: leave out --key and --key-separator");
+        }
         ProducerSettings settings = ProducerSettings.DEFAULT
                 .withName(name)
                 .withBatchBytesMax(batch.bytes())
@@ -187,11 +204,14 @@ final class ProduceCommand implements Callable<Integer> {
             recordKey = value.substring(0, at);
             value = value.substring(at + separator.length());
         }
+        if (delete) {
+            recordKey = value;
+        }
         ProducerRecord record = new ProducerRecord(
                 topic,
                 partition,
                 recordKey == null ? null : recordKey.getBytes(UTF_8),
-                value.getBytes(UTF_8),
+                delete ? null : value.getBytes(UTF_8),
                 List.of(),
                 System.currentTimeMillis());
         if (id != null) {
@@ -199,6 +219,9 @@ final class ProduceCommand implements Callable<Integer> {
         }
         if (priority != null) {
             record = record.withPriority(priority);
+        }
+        if (timeToLive != null) {
+            record = record.withTimeToLive(timeToLive);
         }
         Instant due = delay == null ? deliverAt : Instant.now().plus(delay);
         return due == null ? record : record.withDeliverAt(due);
