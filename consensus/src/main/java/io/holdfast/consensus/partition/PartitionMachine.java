@@ -420,6 +420,11 @@ final class PartitionMachine extends GroupMachine {
     }
 
     @Override
+    public boolean hasPayloads() {
+        return log().nextOffset() > 0;
+    }
+
+    @Override
     public long payloadsFrom() {
         return log().payloadsFrom();
     }

@@ -220,6 +220,11 @@ public abstract class GroupMachine extends BaseStateMachine {
         checkpointAnew(getLastAppliedTermIndex());
     }
 
+    /** Whether anything was ever stored beside the Raft log: then it cannot be new, even if the Raft log is empty. */
+    public boolean hasPayloads() {
+        return false;
+    }
+
     /** The payloads of entries before this index may be gone here: a follower that wants them needs a checkpoint. */
     public long payloadsFrom() {
         return 0;

@@ -38,7 +38,16 @@ final class RaftTrio implements Closeable {
     /** The leader first. */
     private final List<Member> members = new ArrayList<>();
 
+    private final List<Peer> peers;
+
     RaftTrio(Path folder, Duration electionTimeout) throws IOException, InterruptedException {
+        this(folder, electionTimeout, 3);
+        awaitReadable(replica(1));
+        awaitReadable(replica(2));
+    }
+
+    /** @param open how many are open at first; the others come last */
+    RaftTrio(Path folder, Duration electionTimeout, int open) throws IOException, InterruptedException {
         RaftSettings settings = new RaftSettings(
                 electionTimeout, electionTimeout.multipliedBy(2), 1 << 20, 1_000_000, 4 << 20, 1_000_000);
         List<Peer> peers = new ArrayList<>();
@@ -51,8 +60,11 @@ final class RaftTrio implements Closeable {
             host.start();
             RaftGroupHandle replica = host.atRest(GROUP, Rest.unborn(peers));
             members.add(new Member(host, peer, replica));
-            host.open(replica, peers, new Forgetful());
+            if (members.size() <= open) {
+                host.open(replica, peers, new Forgetful());
+            }
         }
+        this.peers = peers;
         AtomicInteger looks = new AtomicInteger();
         await(() -> {
             if (looks.getAndIncrement() % LOOKS_PER_ELECTION == 0) {
@@ -61,8 +73,6 @@ final class RaftTrio implements Closeable {
             return members.stream().anyMatch(member -> member.replica.isReadyLeader());
         });
         members.sort(Comparator.comparing(member -> !member.replica.isReadyLeader()));
-        awaitReadable(replica(1));
-        awaitReadable(replica(2));
     }
 
     private static int freePort() throws IOException {
@@ -89,6 +99,16 @@ final class RaftTrio implements Closeable {
     /** @param ordinal 0 for the leader */
     RaftGroupHandle replica(int ordinal) {
         return members.get(ordinal).replica;
+    }
+
+    /** Opens one that was not open at first. */
+    void open(int ordinal) throws IOException {
+        Member member = members.get(ordinal);
+        member.host.open(member.replica, peers, new Forgetful());
+    }
+
+    void closeLeader() throws IOException {
+        members.get(0).host.close();
     }
 
     void closeFollowers() throws IOException {

@@ -1,5 +1,6 @@
 package io.holdfast.consensus.raft.transport;
 
+import io.holdfast.consensus.raft.GroupMachine;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import java.io.IOException;
@@ -12,6 +13,7 @@ import org.apache.ratis.proto.RaftProtos.AppendEntriesRequestProto;
 import org.apache.ratis.proto.RaftProtos.InstallSnapshotRequestProto;
 import org.apache.ratis.proto.RaftProtos.RaftRpcRequestProto;
 import org.apache.ratis.proto.RaftProtos.ReadIndexRequestProto;
+import org.apache.ratis.proto.RaftProtos.RequestVoteReplyProto;
 import org.apache.ratis.proto.RaftProtos.RequestVoteRequestProto;
 import org.apache.ratis.proto.RaftProtos.StartLeaderElectionRequestProto;
 import org.apache.ratis.protocol.RaftGroupId;
@@ -62,7 +64,7 @@ final class InboundCalls extends FrameReader {
             case READ_INDEX -> readIndex(frame.call(), frame.parse(ReadIndexRequestProto.parser()));
             case VOTE -> {
                 RequestVoteRequestProto request = frame.parse(RequestVoteRequestProto.parser());
-                later(frame.call(), request.getServerRequest(), () -> server.requestVote(request));
+                later(frame.call(), request.getServerRequest(), () -> vote(request));
             }
             case ELECT -> {
                 StartLeaderElectionRequestProto request = frame.parse(StartLeaderElectionRequestProto.parser());
@@ -120,6 +122,21 @@ final class InboundCalls extends FrameReader {
         } catch (IOException | RuntimeException e) {
             fail(call, e);
         }
+    }
+
+    /**
+     * A candidate that has committed something does not count the votes of members whose log is empty (Ratis 3.3): they may
+     * have lost it. Here who has lost its log has another name, or does not open; a log is empty if nothing has come yet. So
+     * what such a member's log ends with is left out, as a member of an older version does, whose votes count. Else two
+     * members, one with all and one with nothing yet, would never find a leader without the third.
+     */
+    private RequestVoteReplyProto vote(RequestVoteRequestProto request) throws IOException {
+        RequestVoteReplyProto reply = server.requestVote(request);
+        RaftGroupId group = groupOf(request.getServerRequest());
+        boolean isNew = reply.getLastEntry().getTerm() == 0
+                && server.getDivision(group).getStateMachine() instanceof GroupMachine machine
+                && !machine.hasPayloads();
+        return isNew ? reply.toBuilder().clearLastEntry().build() : reply;
     }
 
     private interface BlockingCall {
