@@ -24,6 +24,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
@@ -38,7 +39,11 @@ public final class TestCluster implements AutoCloseable {
 
     private final LocalCluster cluster;
     private final Map<Integer, ManagedChannel> channels = new HashMap<>();
+    /** Those that run in this process. */
+    private static final Set<TestCluster> RUNNING = ConcurrentHashMap.newKeySet();
+
     private boolean passed;
+    private boolean kept;
 
     /** Few entries between checkpoints, so that snapshots, purges and copies happen all the time. */
     public static final List<String> SMALL_LOGS =
@@ -52,6 +57,12 @@ public final class TestCluster implements AutoCloseable {
 
     private TestCluster(LocalCluster cluster) {
         this.cluster = cluster;
+        RUNNING.add(this);
+    }
+
+    /** A test went wrong: data and logs of the clusters that run now stay, whatever is said later. */
+    static void keepWhatRuns() {
+        RUNNING.forEach(running -> running.kept = true);
     }
 
     /** @param extraYaml lines for each node's configuration */
@@ -255,7 +266,8 @@ public final class TestCluster implements AutoCloseable {
     public synchronized void close() {
         channels.values().forEach(ManagedChannel::shutdownNow);
         cluster.kill();
-        if (passed) {
+        RUNNING.remove(this);
+        if (passed && !kept) {
             LocalCluster.deleteTree(cluster.folder());
         } else {
             System.err.println("data and logs of the failed test are in " + cluster.folder());

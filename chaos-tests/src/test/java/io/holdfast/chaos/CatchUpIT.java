@@ -18,6 +18,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -31,65 +35,84 @@ class CatchUpIT {
     private static final List<String> FEW_ENTRIES =
             List.of("raft:", "  checkpoint-entries: 20", "  log-segment-size: 2KiB", "  log-entries-kept: 5");
 
+    private static TestCluster cluster;
+    private static HoldfastClient client;
+
+    @BeforeAll
+    static void start() throws Exception {
+        cluster = TestCluster.start(3, FEW_ENTRIES);
+        client = cluster.connect();
+    }
+
+    @AfterAll
+    static void stop() {
+        client.close();
+        cluster.passed();
+        cluster.close();
+    }
+
+    @BeforeEach
+    void startAll() throws Exception {
+        cluster.startAll();
+    }
+
+    @AfterEach
+    void deleteTopic() {
+        client.admin().deleteTopic(TOPIC);
+    }
+
     @Test
     @Timeout(240)
     void shouldCatchUpOnAnIdleClusterAfterTheLogWasPurged() throws Exception {
-        try (TestCluster cluster = TestCluster.start(3, FEW_ENTRIES);
-                HoldfastClient client = cluster.connect()) {
-            client.admin().createTopic(TOPIC, PARTITIONS, 3);
-            produce(client, 0, 300);
-            cluster.node(2).kill();
-            produce(client, 300, 600);
+        client.admin().createTopic(TOPIC, PARTITIONS, 3);
+        produce(0, 300);
+        cluster.node(2).kill();
+        produce(300, 600);
 
-            cluster.restart(2);
+        cluster.restart(2);
 
-            List<Long> ends = ends(client);
-            cluster.awaitCaughtUp(client, 2, TOPIC, ends, PATIENCE);
-            assertSameEverywhere(cluster, client, ends);
-            assertThat(Files.exists(cluster.node(2).dataDirectory().resolve("partitions/1-0/log-0")))
-                    .as("still has its first log folder: it did not copy a checkpoint, so the log was not purged")
-                    .isFalse();
-            cluster.passed();
-        }
+        List<Long> ends = ends();
+        cluster.awaitCaughtUp(client, 2, TOPIC, ends, PATIENCE);
+        assertSameEverywhere(ends);
+        assertThat(Files.exists(cluster.node(2)
+                        .dataDirectory()
+                        .resolve("partitions/" + client.admin().getTopic(TOPIC).getTopicId() + "-0/log-0")))
+                .as("still has its first log folder: it did not copy a checkpoint, so the log was not purged")
+                .isFalse();
     }
 
     /** It died when it had taken over a copied checkpoint, and before Ratis had let go of the log from before. */
     @Test
     @Timeout(240)
     void shouldCatchUpWhenItsRaftLogEndsBeforeItsCheckpoint() throws Exception {
-        try (TestCluster cluster = TestCluster.start(3, FEW_ENTRIES);
-                HoldfastClient client = cluster.connect()) {
-            client.admin().createTopic(TOPIC, PARTITIONS, 3);
-            produce(client, 0, 300);
-            cluster.node(2).kill();
-            Path raft = cluster.node(2).dataDirectory().resolve("raft");
-            Map<Path, byte[]> before = logFiles(raft);
-            cluster.restart(2);
-            produce(client, 300, 600);
-            cluster.awaitCaughtUp(client, 2, TOPIC, ends(client), PATIENCE);
-            cluster.node(2).kill();
-            for (Path file : logFiles(raft).keySet()) {
-                Files.delete(file);
-            }
-            for (Map.Entry<Path, byte[]> file : before.entrySet()) {
-                Files.write(file.getKey(), file.getValue());
-            }
-
-            cluster.restart(2);
-
-            produce(client, 600, 700);
-            List<Long> ends = ends(client);
-            cluster.awaitCaughtUp(client, 2, TOPIC, ends, PATIENCE);
-            assertSameEverywhere(cluster, client, ends);
-            cluster.passed();
+        client.admin().createTopic(TOPIC, PARTITIONS, 3);
+        produce(0, 300);
+        cluster.node(2).kill();
+        Path raft = cluster.node(2).dataDirectory().resolve("raft");
+        Map<Path, byte[]> before = logFiles(raft);
+        cluster.restart(2);
+        produce(300, 600);
+        cluster.awaitCaughtUp(client, 2, TOPIC, ends(), PATIENCE);
+        cluster.node(2).kill();
+        for (Path file : logFiles(raft).keySet()) {
+            Files.delete(file);
         }
+        for (Map.Entry<Path, byte[]> file : before.entrySet()) {
+            Files.write(file.getKey(), file.getValue());
+        }
+
+        cluster.restart(2);
+
+        produce(600, 700);
+        List<Long> ends = ends();
+        cluster.awaitCaughtUp(client, 2, TOPIC, ends, PATIENCE);
+        assertSameEverywhere(ends);
     }
 
     private static Map<Path, byte[]> logFiles(Path raft) throws IOException {
         Map<Path, byte[]> files = new HashMap<>();
         try (var groups = Files.list(raft)) {
-            for (Path group : groups.filter(g -> g.getFileName().toString().startsWith("00000000-0000-0001-8"))
-                    .toList()) {
+            for (Path group : groups.filter(CatchUpIT::isOfTopic).toList()) {
                 try (var all = Files.list(group.resolve("current"))) {
                     for (Path file : all.filter(f -> f.getFileName().toString().startsWith("log_"))
                             .toList()) {
@@ -105,91 +128,78 @@ class CatchUpIT {
     @Timeout(240)
     @Tag("slow")
     void shouldRejoinWithAnEmptyDirectoryAndCountInAMajorityAgain() throws Exception {
-        try (TestCluster cluster = TestCluster.start(3, FEW_ENTRIES);
-                HoldfastClient client = cluster.connect()) {
-            client.admin().createTopic(TOPIC, PARTITIONS, 3);
-            produce(client, 0, 500);
-            List<Long> ends = ends(client);
-            // Once each: every node must be able to come back, the one that formed the cluster too.
-            for (int wiped = 1; wiped <= 3; wiped++) {
-                cluster.node(wiped).kill();
-                LocalCluster.deleteTree(cluster.node(wiped).dataDirectory());
+        client.admin().createTopic(TOPIC, PARTITIONS, 3);
+        produce(0, 500);
+        List<Long> ends = ends();
+        // Once each: every node must be able to come back, the one that formed the cluster too.
+        for (int wiped = 1; wiped <= 3; wiped++) {
+            cluster.node(wiped).kill();
+            LocalCluster.deleteTree(cluster.node(wiped).dataDirectory());
 
-                cluster.restart(wiped);
+            cluster.restart(wiped);
 
-                cluster.awaitCaughtUp(client, wiped, TOPIC, ends, PATIENCE);
-            }
-            assertSameEverywhere(cluster, client, ends);
-            // Two of those who had lost everything are a majority now: they must be able to carry on alone.
-            cluster.node(1).kill();
-            produce(client, 500, 600);
-            assertThat(ends(client).stream().mapToLong(l -> l).sum()).isEqualTo(600);
-            cluster.passed();
+            cluster.awaitCaughtUp(client, wiped, TOPIC, ends, PATIENCE);
         }
+        assertSameEverywhere(ends);
+        // Two of those who had lost everything are a majority now: they must be able to carry on alone.
+        cluster.node(1).kill();
+        produce(500, 600);
+        assertThat(ends().stream().mapToLong(l -> l).sum()).isEqualTo(600);
     }
 
     @Test
     @Timeout(240)
     void shouldNotLetAWipedNodeVoteAgainstWhatItHasForgotten() throws Exception {
-        try (TestCluster cluster = TestCluster.start(3, List.of());
-                HoldfastClient client = cluster.connect()) {
-            client.admin().createTopic(TOPIC, 1, 3);
-            cluster.node(3).kill(); // has nothing of what follows
-            List<RecordPosition> acknowledged = produce(client, 0, 200); // on the disks of 1 and 2
-            cluster.node(1).kill();
-            cluster.node(2).kill();
-            LocalCluster.deleteTree(cluster.node(2).dataDirectory());
+        client.admin().createTopic(TOPIC, 1, 3);
+        cluster.node(3).kill(); // has nothing of what follows
+        List<RecordPosition> acknowledged = produce(0, 200); // on the disks of 1 and 2
+        cluster.node(1).kill();
+        cluster.node(2).kill();
+        LocalCluster.deleteTree(cluster.node(2).dataDirectory());
 
-            // Nodes 2 and 3 would be a majority without a single acknowledged record, if 2 still counted as itself.
-            cluster.node(2).start();
-            cluster.node(3).start();
-            Thread.sleep(8_000); // many election timeouts: time enough to do the wrong thing
-            assertThat(cluster.node(2).isReady())
-                    .as("the wiped node serves before anybody who knows has let it in")
-                    .isFalse();
+        // Nodes 2 and 3 would be a majority without a single acknowledged record, if 2 still counted as itself.
+        cluster.node(2).start();
+        cluster.node(3).start();
+        Thread.sleep(8_000); // many election timeouts: time enough to do the wrong thing
+        assertThat(cluster.node(2).isReady())
+                .as("the wiped node serves before anybody who knows has let it in")
+                .isFalse();
 
-            cluster.restart(1);
-            cluster.node(2).awaitReady(PATIENCE);
-            cluster.node(3).awaitReady(PATIENCE);
-            List<Long> ends = ends(client);
-            assertThat(ends).containsExactly((long) acknowledged.size());
-            for (int node = 1; node <= 3; node++) {
-                cluster.awaitCaughtUp(client, node, TOPIC, ends, PATIENCE);
-            }
-            assertSameEverywhere(cluster, client, ends);
-            cluster.passed();
+        cluster.restart(1);
+        cluster.node(2).awaitReady(PATIENCE);
+        cluster.node(3).awaitReady(PATIENCE);
+        List<Long> ends = ends();
+        assertThat(ends).containsExactly((long) acknowledged.size());
+        for (int node = 1; node <= 3; node++) {
+            cluster.awaitCaughtUp(client, node, TOPIC, ends, PATIENCE);
         }
+        assertSameEverywhere(ends);
     }
 
     @Test
     @Timeout(120)
     void shouldRefuseToServeAReplicaWhoseVotesAreGone() throws Exception {
-        try (TestCluster cluster = TestCluster.start(3, List.of());
-                HoldfastClient client = cluster.connect()) {
-            client.admin().createTopic(TOPIC, 1, 3);
-            produce(client, 0, 50);
-            cluster.node(2).kill();
-            Path raft = cluster.node(2).dataDirectory().resolve("raft");
-            try (var groups = Files.list(raft)) {
-                groups.filter(g -> g.getFileName().toString().startsWith("00000000-0000-0001-8"))
-                        .forEach(LocalCluster::deleteTree);
-            }
-
-            cluster.restart(2);
-
-            TestCluster.await("the damaged replica to be reported", PATIENCE, () -> {
-                var replica = cluster.replicas(client, 2, TOPIC).get(0);
-                return replica != null && replica.getDamage().contains("Raft log is gone");
-            });
-            produce(client, 50, 100); // the other two carry on
-            List<Long> ends = ends(client);
-            cluster.awaitCaughtUp(client, 2, TOPIC, ends, PATIENCE); // as one that has joined anew
-            assertSameEverywhere(cluster, client, ends);
-            cluster.passed();
+        client.admin().createTopic(TOPIC, 1, 3);
+        produce(0, 50);
+        cluster.node(2).kill();
+        Path raft = cluster.node(2).dataDirectory().resolve("raft");
+        try (var groups = Files.list(raft)) {
+            groups.filter(CatchUpIT::isOfTopic).forEach(LocalCluster::deleteTree);
         }
+
+        cluster.restart(2);
+
+        TestCluster.await("the damaged replica to be reported", PATIENCE, () -> {
+            var replica = cluster.replicas(client, 2, TOPIC).get(0);
+            return replica != null && replica.getDamage().contains("Raft log is gone");
+        });
+        produce(50, 100); // the other two carry on
+        List<Long> ends = ends();
+        cluster.awaitCaughtUp(client, 2, TOPIC, ends, PATIENCE); // as one that has joined anew
+        assertSameEverywhere(ends);
     }
 
-    private static List<RecordPosition> produce(HoldfastClient client, int from, int to) {
+    private static List<RecordPosition> produce(int from, int to) {
         List<CompletableFuture<RecordPosition>> sent = new ArrayList<>();
         try (Producer producer = client.newProducer()) {
             for (int i = from; i < to; i++) {
@@ -203,14 +213,20 @@ class CatchUpIT {
         return sent.stream().map(CompletableFuture::join).toList();
     }
 
-    private static List<Long> ends(HoldfastClient client) {
+    /** Whether a group's folder is of a partition of the topic. */
+    private static boolean isOfTopic(Path group) {
+        long id = client.admin().getTopic(TOPIC).getTopicId();
+        return group.getFileName().toString().startsWith(String.format("00000000-0000-%04x-8", id));
+    }
+
+    private static List<Long> ends() {
         int partitions = client.admin().getTopic(TOPIC).getConfig().getPartitions();
         return client.admin()
                 .lookupOffsets(
                         TOPIC, partitions, Start.newBuilder().setLatest(true).build());
     }
 
-    private static void assertSameEverywhere(TestCluster cluster, HoldfastClient client, List<Long> ends) {
+    private static void assertSameEverywhere(List<Long> ends) {
         for (int p = 0; p < ends.size(); p++) {
             long first = LogChecker.checksum(client, cluster.node(1).address(), TOPIC, p, ends.get(p));
             for (int node = 2; node <= 3; node++) {

@@ -46,6 +46,7 @@ import org.junit.jupiter.api.io.TempDir;
 class CompactionIT {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final int KEYS = 40;
+    private static final int ROUND = 800;
     private static TestCluster cluster;
     private static HoldfastClient client;
 
@@ -167,14 +168,14 @@ class CompactionIT {
         create("last", Compaction.newBuilder());
         Written written = new Written();
 
-        written.produce("last", 2000, random, true);
+        written.produce("last", ROUND, random, true);
         cluster.node(cluster.leaderOf(client, "last", 0)).kill();
-        written.produce("last", 2000, random, true);
+        written.produce("last", ROUND, random, true);
         cluster.startAll();
         awaitEverywhere("last", written, true);
         cluster.wipe(3);
         cluster.restart(3);
-        written.produce("last", 2000, random, true);
+        written.produce("last", ROUND, random, true);
 
         awaitEverywhere("last", written, true);
         for (int node = 1; node <= 3; node++) {
@@ -182,7 +183,7 @@ class CompactionIT {
             TestCluster.await(
                     "the space of what has gone on node " + node,
                     PATIENCE,
-                    () -> bytesOnDisk(one, "last") < 6000 * 300 / 8);
+                    () -> bytesOnDisk(one, "last") < 3 * ROUND * 300 / 8);
         }
         // What is on disk is what a node begins with.
         for (int node = 1; node <= 3; node++) {
@@ -200,7 +201,7 @@ class CompactionIT {
         Random random = new Random(7);
         written.produce("away", 300, random, false);
         cluster.node(2).kill();
-        written.produce("away", 1000, random, false);
+        written.produce("away", ROUND, random, false);
         TestCluster.await(
                 "compaction without it", PATIENCE, () -> read("away", 1).equals(written.expected(true)));
         TestCluster.await(
@@ -219,7 +220,7 @@ class CompactionIT {
     void shouldLetTombstonesGoToo() {
         create("deleted", Compaction.newBuilder().setKeepTombstones(Durations.fromSeconds(2)));
         Written written = new Written();
-        written.produce("deleted", 1000, new Random(3), true);
+        written.produce("deleted", ROUND, new Random(3), true);
         written.values.put("key 0", null); // at least one, and the last record of all
         written.positions.put("key 0", sendOne("deleted", "key 0", null));
 

@@ -173,7 +173,7 @@ class DedupIT {
         System.out.println("seed " + SEED + " (replay with -Dholdfast.seed=" + SEED + ")");
         create("stubborn", 3, Duration.ofMinutes(30));
         int senders = 4;
-        int ids = 1_500;
+        int ids = 600;
         Map<String, RecordPosition> stored = new ConcurrentHashMap<>();
         List<String> wrong = Collections.synchronizedList(new ArrayList<>());
         AtomicInteger done = new AtomicInteger();

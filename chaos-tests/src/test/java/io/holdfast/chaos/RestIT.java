@@ -16,12 +16,17 @@ import io.holdfast.v1.ReplicaRole;
 import io.holdfast.v1.ReplicaStatus;
 import io.holdfast.v1.Start;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -34,119 +39,127 @@ class RestIT {
     private static final int KILLS = Integer.getInteger("holdfast.kills", 3);
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final List<String> SHORT_NAPS = List.of("partitions:", "  rest-after: 300ms");
+    private static TestCluster cluster;
+    private static HoldfastClient client;
+
+    @BeforeAll
+    static void start() throws Exception {
+        cluster = TestCluster.start(3, SHORT_NAPS);
+        client = cluster.connect();
+    }
+
+    @AfterAll
+    static void stop() {
+        client.close();
+        cluster.passed();
+        cluster.close();
+    }
+
+    @BeforeEach
+    void startAll() throws Exception {
+        cluster.startAll();
+    }
+
+    @AfterEach
+    void deleteTopic() {
+        client.admin().deleteTopic(TOPIC);
+    }
 
     @Test
     @Timeout(240)
     void shouldRestWhenIdleAndServeReadsAtRestAndWakeForWrites() throws Exception {
-        try (TestCluster cluster = TestCluster.start(3, SHORT_NAPS);
-                HoldfastClient client = cluster.connect()) {
-            client.admin().createTopic(TOPIC, PARTITIONS, 3);
-            awaitRest(cluster, client); // they are born at rest
-            try (Producer producer = client.newProducer()) {
-                for (int round = 1; round <= 3; round++) {
-                    send(producer, 100);
-                    awaitRest(cluster, client);
+        client.admin().createTopic(TOPIC, PARTITIONS, 3);
+        awaitRest(); // they are born at rest
+        try (Producer producer = client.newProducer()) {
+            for (int round = 1; round <= 3; round++) {
+                send(producer, 100);
+                awaitRest();
 
-                    for (int node = 1; node <= 3; node++) {
-                        assertThat(readAll(cluster, client, node))
-                                .as("records that node %s serves at rest", node)
-                                .isEqualTo(100 * round);
-                    }
-                    assertThat(cluster.replicas(client, 1, TOPIC).values())
-                            .as("reading woke the partitions")
-                            .allMatch(RestIT::rests);
+                for (int node = 1; node <= 3; node++) {
+                    assertThat(readAll(node))
+                            .as("records that node %s serves at rest", node)
+                            .isEqualTo(100 * round);
                 }
-                long before = System.nanoTime();
-                producer.send(ProducerRecord.of(TOPIC, "late".getBytes(UTF_8), "riser".getBytes(UTF_8)))
-                        .join();
-                double wakeMs = (System.nanoTime() - before) / 1e6;
-                System.out.printf("the write that woke a partition took %.0f ms%n", wakeMs);
-                assertThat(wakeMs).isLessThan(2_000);
+                assertThat(cluster.replicas(client, 1, TOPIC).values())
+                        .as("reading woke the partitions")
+                        .allMatch(RestIT::rests);
             }
-            cluster.passed();
+            long before = System.nanoTime();
+            producer.send(ProducerRecord.of(TOPIC, "late".getBytes(UTF_8), "riser".getBytes(UTF_8)))
+                    .join();
+            double wakeMs = (System.nanoTime() - before) / 1e6;
+            System.out.printf("the write that woke a partition took %.0f ms%n", wakeMs);
+            assertThat(wakeMs).isLessThan(2_000);
         }
     }
 
     @Test
     @Timeout(240)
     void shouldServeNothingStaleAfterTheOthersHaveGoneOn() throws Exception {
-        try (TestCluster cluster = TestCluster.start(3, SHORT_NAPS);
-                HoldfastClient client = cluster.connect()) {
-            client.admin().createTopic(TOPIC, PARTITIONS, 3);
-            try (Producer producer = client.newProducer()) {
+        client.admin().createTopic(TOPIC, PARTITIONS, 3);
+        try (Producer producer = client.newProducer()) {
+            send(producer, 100);
+            for (int round = 1; round <= 2; round++) {
+                awaitRest();
+                cluster.node(round).kill(); // at rest, with all there is
                 send(producer, 100);
-                for (int round = 1; round <= 2; round++) {
-                    awaitRest(cluster, client);
-                    cluster.node(round).kill(); // at rest, with all there is
-                    send(producer, 100);
 
-                    cluster.restart(round);
+                cluster.restart(round);
 
-                    // It believes that it is at rest. A read that asks for what is acknowledged must not believe it.
-                    assertThat(readAll(cluster, client, round)).isEqualTo(100 + 100 * round);
-                }
+                // It believes that it is at rest. A read that asks for what is acknowledged must not believe it.
+                assertThat(readAll(round)).isEqualTo(100 + 100 * round);
             }
-            List<Long> ends = ends(client);
-            for (int node = 1; node <= 3; node++) {
-                cluster.awaitCaughtUp(client, node, TOPIC, ends, PATIENCE);
-            }
-            awaitRest(cluster, client);
-            cluster.passed();
         }
+        List<Long> ends = ends();
+        for (int node = 1; node <= 3; node++) {
+            cluster.awaitCaughtUp(client, node, TOPIC, ends, PATIENCE);
+        }
+        awaitRest();
     }
 
     @Test
     @Timeout(240)
     void shouldTakeBackANodeThatLostItsDiskWhileAllWasAtRest() throws Exception {
-        try (TestCluster cluster = TestCluster.start(3, SHORT_NAPS);
-                HoldfastClient client = cluster.connect()) {
-            client.admin().createTopic(TOPIC, PARTITIONS, 3);
-            try (Producer producer = client.newProducer()) {
-                send(producer, 200);
-            }
-            List<Long> ends = ends(client);
-            awaitRest(cluster, client);
-            int wiped = cluster.leaderOf(client, TOPIC, 0);
-            cluster.node(wiped).kill();
-            LocalCluster.deleteTree(cluster.node(wiped).dataDirectory());
-
-            cluster.restart(wiped);
-
-            cluster.awaitCaughtUp(client, wiped, TOPIC, ends, PATIENCE);
-            awaitRest(cluster, client);
-            assertThat(readAll(cluster, client, 1)).isEqualTo(200);
-            cluster.passed();
+        client.admin().createTopic(TOPIC, PARTITIONS, 3);
+        try (Producer producer = client.newProducer()) {
+            send(producer, 200);
         }
+        List<Long> ends = ends();
+        awaitRest();
+        int wiped = cluster.leaderOf(client, TOPIC, 0);
+        cluster.node(wiped).kill();
+        LocalCluster.deleteTree(cluster.node(wiped).dataDirectory());
+
+        cluster.restart(wiped);
+
+        cluster.awaitCaughtUp(client, wiped, TOPIC, ends, PATIENCE);
+        awaitRest();
+        assertThat(readAll(1)).isEqualTo(200);
     }
 
     @Test
     @Timeout(240)
     void shouldWakeWithoutTheOneThatShouldLeadIfItCannot() throws Exception {
-        try (TestCluster cluster = TestCluster.start(3, SHORT_NAPS);
-                HoldfastClient client = cluster.connect()) {
-            client.admin().createTopic(TOPIC, PARTITIONS, 3);
-            try (Producer producer = client.newProducer()) {
-                send(producer, 100);
-                awaitRest(cluster, client);
-                int first = cluster.leaderOf(client, TOPIC, 0);
-                cluster.node(first).kill();
-                try (var groups = Files.list(cluster.node(first).dataDirectory().resolve("raft"))) {
-                    groups.filter(g -> g.getFileName().toString().startsWith("00000000-0000-0001-8"))
-                            .forEach(LocalCluster::deleteTree);
-                }
-                cluster.restart(first);
-                TestCluster.await(
-                        "node " + first + " to lead again, in theory",
-                        PATIENCE,
-                        () -> cluster.leaderOf(client, TOPIC, 0) == first);
-
-                send(producer, 100);
-
-                assertThat(ends(client).stream().mapToLong(end -> end).sum()).isEqualTo(200);
-                int healthy = first % 3 + 1;
-                assertThat(readAll(cluster, client, healthy)).isEqualTo(200);
+        client.admin().createTopic(TOPIC, PARTITIONS, 3);
+        try (Producer producer = client.newProducer()) {
+            send(producer, 100);
+            awaitRest();
+            int first = cluster.leaderOf(client, TOPIC, 0);
+            cluster.node(first).kill();
+            try (var groups = Files.list(cluster.node(first).dataDirectory().resolve("raft"))) {
+                groups.filter(RestIT::isOfTopic).forEach(LocalCluster::deleteTree);
             }
-            cluster.passed();
+            cluster.restart(first);
+            TestCluster.await(
+                    "node " + first + " to lead again, in theory",
+                    PATIENCE,
+                    () -> cluster.leaderOf(client, TOPIC, 0) == first);
+
+            send(producer, 100);
+
+            assertThat(ends().stream().mapToLong(end -> end).sum()).isEqualTo(200);
+            int healthy = first % 3 + 1;
+            assertThat(readAll(healthy)).isEqualTo(200);
         }
     }
 
@@ -156,31 +169,27 @@ class RestIT {
     void shouldLoseNothingWhenNodesDieWhilePartitionsFallAsleepAndWake() throws Exception {
         System.out.println("seed " + SEED + " (replay with -Dholdfast.seed=" + SEED + ")");
         Random random = new Random(SEED);
-        try (TestCluster cluster = TestCluster.start(3, SHORT_NAPS);
-                HoldfastClient client = cluster.connect()) {
-            client.admin().createTopic(TOPIC, PARTITIONS, 3);
-            // A record every 250 ms over 12 keys: partitions are forever about to rest, resting, or being woken.
-            try (KeyedLoad load = new KeyedLoad(client, TOPIC, 12, 4, 100)) {
-                load.awaitProgress(5, PATIENCE);
-                for (int i = 0; i < KILLS; i++) {
-                    Thread.sleep(random.nextInt(1_500));
-                    int victims = 1 + random.nextInt(3);
-                    List<Integer> nodes = new ArrayList<>(List.of(1, 2, 3));
-                    while (nodes.size() > victims) {
-                        nodes.remove(random.nextInt(nodes.size()));
-                    }
-                    nodes.parallelStream().forEach(node -> cluster.node(node).kill());
-                    Thread.sleep(random.nextInt(1_000));
-                    cluster.startAll();
-                    load.awaitProgress(3, PATIENCE);
+        client.admin().createTopic(TOPIC, PARTITIONS, 3);
+        // A record every 250 ms over 12 keys: partitions are forever about to rest, resting, or being woken.
+        try (KeyedLoad load = new KeyedLoad(client, TOPIC, 12, 4, 100)) {
+            load.awaitProgress(5, PATIENCE);
+            for (int i = 0; i < KILLS; i++) {
+                Thread.sleep(random.nextInt(1_500));
+                int victims = 1 + random.nextInt(3);
+                List<Integer> nodes = new ArrayList<>(List.of(1, 2, 3));
+                while (nodes.size() > victims) {
+                    nodes.remove(random.nextInt(nodes.size()));
                 }
-                load.finish();
-                assertThat(load.failures()).isEmpty();
-                assertThat(LogChecker.check(cluster, client, load, TOPIC, PARTITIONS))
-                        .isEmpty();
-                System.out.println(load.acknowledgedCount() + " records acknowledged, nothing lost or doubled");
+                nodes.parallelStream().forEach(node -> cluster.node(node).kill());
+                Thread.sleep(random.nextInt(1_000));
+                cluster.startAll();
+                load.awaitProgress(3, PATIENCE);
             }
-            cluster.passed();
+            load.finish();
+            assertThat(load.failures()).isEmpty();
+            assertThat(LogChecker.check(cluster, client, load, TOPIC, PARTITIONS))
+                    .isEmpty();
+            System.out.println(load.acknowledgedCount() + " records acknowledged, nothing lost or doubled");
         }
     }
 
@@ -194,7 +203,7 @@ class RestIT {
     }
 
     /** How many records a node serves to a reader that wants all that is acknowledged. */
-    private static int readAll(TestCluster cluster, HoldfastClient client, int node) {
+    private static int readAll(int node) {
         int records = 0;
         try (Reader reader = client.newReader(
                 ReaderSettings.of(TOPIC).withNode(cluster.node(node).address()).withMode(ReadMode.leader()))) {
@@ -206,7 +215,13 @@ class RestIT {
         return records;
     }
 
-    private static List<Long> ends(HoldfastClient client) {
+    /** Whether a group's folder is of a partition of the topic. */
+    private static boolean isOfTopic(Path group) {
+        long id = client.admin().getTopic(TOPIC).getTopicId();
+        return group.getFileName().toString().startsWith(String.format("00000000-0000-%04x-8", id));
+    }
+
+    private static List<Long> ends() {
         return client.admin()
                 .lookupOffsets(
                         TOPIC, PARTITIONS, Start.newBuilder().setLatest(true).build());
@@ -216,7 +231,7 @@ class RestIT {
         return replica.getRole() == ReplicaRole.REPLICA_ROLE_RESTING;
     }
 
-    private static void awaitRest(TestCluster cluster, HoldfastClient client) {
+    private static void awaitRest() {
         TestCluster.await("all replicas to rest", PATIENCE, () -> {
             for (int node = 1; node <= 3; node++) {
                 Collection<ReplicaStatus> replicas =
