@@ -16,6 +16,7 @@ import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.ratis.protocol.exceptions.TimeoutIOException;
@@ -37,6 +38,8 @@ final class PeerLink {
     private static final long RECONNECT_MS_MAX = 500;
     private static final int CONNECT_MS = 1_000;
     private static final long TIMEOUT_CHECK_MS = 200;
+    private static final int TURNS = 32;
+    private static final Runnable NOTHING = () -> {};
     private static final WriteBufferWaterMark WATER_MARK = new WriteBufferWaterMark(4 << 20, 8 << 20);
 
     private final String address;
@@ -108,6 +111,25 @@ final class PeerLink {
         return now.send(kind, request, answers);
     }
 
+    /**
+     * As {@link #send}, for a thread that can wait: a few such requests are under way at a time, and one counts until it is
+     * answered or the connection is lost, however long that takes. What the other end has no time for is not sent, instead of
+     * keeping it busy with questions that nobody wants answered any more.
+     *
+     * @param timeoutMs to wait for its turn
+     */
+    <T> CompletableFuture<T> sendInTurn(Frame.Kind kind, MessageLite request, Parser<T> answers, long timeoutMs)
+            throws InterruptedException {
+        Connection now = connection;
+        if (now == null) {
+            return send(kind, request, answers);
+        }
+        if (!now.turns.tryAcquire(timeoutMs, TimeUnit.MILLISECONDS)) {
+            return CompletableFuture.failedFuture(new TimeoutIOException(address + " has not answered those before"));
+        }
+        return now.send(kind, request, answers, now.turns::release);
+    }
+
     private void connect() {
         synchronized (this) {
             if (connecting || closed || connection != null) {
@@ -150,6 +172,10 @@ final class PeerLink {
         private final Channel channel;
         private final Outbox outbox;
         private final Map<Long, Call<?>> open = new ConcurrentHashMap<>();
+        private final Semaphore turns = new Semaphore(TURNS);
+        /** What to run when calls are answered, also those that took too long. */
+        private final Map<Long, Runnable> unanswered = new ConcurrentHashMap<>();
+
         private volatile boolean lost;
 
         Connection(Channel channel, int bodyBytesMax) {
@@ -159,7 +185,15 @@ final class PeerLink {
         }
 
         <T> CompletableFuture<T> send(Frame.Kind kind, MessageLite request, Parser<T> answers) {
+            return send(kind, request, answers, NOTHING);
+        }
+
+        /** @param whenAnswered for good: not when it only took too long */
+        <T> CompletableFuture<T> send(Frame.Kind kind, MessageLite request, Parser<T> answers, Runnable whenAnswered) {
             long number = calls.incrementAndGet();
+            if (whenAnswered != NOTHING) {
+                unanswered.put(number, whenAnswered);
+            }
             Call<T> call = new Call<>(answers, new CompletableFuture<>(), System.nanoTime());
             ByteBuf message = Frame.encode(channel.alloc(), kind, number, request);
             open.put(number, call);
@@ -199,6 +233,10 @@ final class PeerLink {
 
         @Override
         void onFrame(Frame frame) {
+            Runnable answered = unanswered.remove(frame.call());
+            if (answered != null) {
+                answered.run();
+            }
             Call<?> call = open.remove(frame.call());
             if (call != null) {
                 answer(call, frame);
@@ -257,6 +295,7 @@ final class PeerLink {
         }
 
         private void failAll(IOException cause) {
+            turns.release(TURNS); // nobody needs to wait for this connection
             for (Long number : List.copyOf(open.keySet())) {
                 Call<?> call = open.remove(number);
                 if (call != null) {

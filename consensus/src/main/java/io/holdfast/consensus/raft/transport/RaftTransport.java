@@ -22,6 +22,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.LinkedTransferQueue;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -75,7 +77,7 @@ final class RaftTransport implements RaftServerRpc {
     private final EventLoopGroup inLoops = loops("raft-in", LOOPS);
     private final EventLoopGroup outLoops = loops("raft-out", LOOPS);
     private final ThreadPoolExecutor appenderThreads = pool("raft-append", APPENDER_THREADS);
-    private final ThreadPoolExecutor blocking = pool("raft-call", BLOCKING_THREADS);
+    private final ThreadPoolExecutor blocking = reusing("raft-call", BLOCKING_THREADS);
     private final ScheduledThreadPoolExecutor timer =
             new ScheduledThreadPoolExecutor(1, new DefaultThreadFactory("raft-timer", true));
     private final Map<RaftGroupId, Set<PipelinedAppender>> appenders = new ConcurrentHashMap<>();
@@ -106,6 +108,26 @@ final class RaftTransport implements RaftServerRpc {
                 new DefaultThreadFactory(name, true));
         pool.allowCoreThreadTimeOut(true);
         return pool;
+    }
+
+    /**
+     * Starts a thread only when none is free: to start one takes the caller long when there is much to do, and this one is an
+     * event loop.
+     */
+    private static ThreadPoolExecutor reusing(String name, int threadsMax) {
+        LinkedTransferQueue<Runnable> queue = new LinkedTransferQueue<>() {
+            @Override
+            public boolean offer(Runnable task) {
+                return tryTransfer(task);
+            }
+        };
+        return new ThreadPoolExecutor(
+                1, threadsMax, 30, TimeUnit.SECONDS, queue, new DefaultThreadFactory(name, true), (task, pool) -> {
+                    if (pool.isShutdown()) {
+                        throw new RejectedExecutionException("closed");
+                    }
+                    queue.put(task); // all are busy
+                });
     }
 
     @Override
@@ -315,7 +337,8 @@ final class RaftTransport implements RaftServerRpc {
             if (!link.isReady()) {
                 awaitReady(link);
             }
-            return link.send(kind, request, answers).get(settings.timeoutMs(), TimeUnit.MILLISECONDS);
+            return link.sendInTurn(kind, request, answers, settings.timeoutMs())
+                    .get(settings.timeoutMs(), TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new InterruptedIOException("interrupted while calling " + RaftPeerId.valueOf(header.getReplyId()));
