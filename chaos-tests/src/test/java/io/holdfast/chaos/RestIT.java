@@ -62,7 +62,9 @@ class RestIT {
 
     @AfterEach
     void deleteTopic() {
-        client.admin().deleteTopic(TOPIC);
+        if (!client.admin().listTopics(TOPIC).isEmpty()) {
+            client.admin().deleteTopic(TOPIC);
+        }
     }
 
     @Test
@@ -160,6 +162,40 @@ class RestIT {
             assertThat(ends().stream().mapToLong(end -> end).sum()).isEqualTo(200);
             int healthy = first % 3 + 1;
             assertThat(readAll(healthy)).isEqualTo(200);
+        }
+    }
+
+    /** A node that is full of groups without a leader closes them: others may have one. */
+    @Tag("slow")
+    @Test
+    @Timeout(240)
+    void shouldMakeRoomWhenNoLeaderIsFound() throws Exception {
+        try (TestCluster full = TestCluster.start(3, List.of("partitions:", "  open-max: 2", "  rest-after: 1h"));
+                HoldfastClient its = full.connect()) {
+            its.admin().createTopic(TOPIC, 2, 3);
+            try (Producer producer = its.newProducer()) {
+                send(producer, 50);
+                full.node(2).kill();
+                full.node(3).kill();
+                TestCluster.await(
+                        "one to be closed, which makes room enough",
+                        PATIENCE,
+                        () -> full.replicas(its, 1, TOPIC).values().stream()
+                                        .filter(RestIT::rests)
+                                        .count()
+                                > 0);
+                full.startAll();
+                send(producer, 50);
+            }
+            assertThat(its
+                            .admin()
+                            .lookupOffsets(
+                                    TOPIC, 2, Start.newBuilder().setLatest(true).build())
+                            .stream()
+                            .mapToLong(end -> end)
+                            .sum())
+                    .isEqualTo(100);
+            full.passed();
         }
     }
 

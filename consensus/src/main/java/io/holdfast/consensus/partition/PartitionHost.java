@@ -6,6 +6,7 @@ import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.raft.GroupListener;
 import io.holdfast.consensus.raft.Peer;
 import io.holdfast.consensus.raft.RaftGroupHandle;
+import io.holdfast.consensus.raft.RaftGroupHandle.LogEnd;
 import io.holdfast.consensus.raft.RaftGroupHandle.Rest;
 import io.holdfast.consensus.raft.RaftHost;
 import io.holdfast.consensus.schedule.ScheduleResources;
@@ -158,6 +159,9 @@ public final class PartitionHost {
      */
     public Rest rest(PartitionReplica replica) throws IOException {
         RaftGroupHandle handle = replica.group();
+        if (handle.logEnd().equals(LogEnd.NONE)) {
+            return close(replica); // nothing has come yet
+        }
         try {
             handle.checkpoint().get(CHECKPOINT_SECONDS, TimeUnit.SECONDS);
         } catch (InterruptedException e) {

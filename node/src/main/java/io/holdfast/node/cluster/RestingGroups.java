@@ -31,6 +31,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
@@ -66,6 +67,9 @@ public final class RestingGroups implements PartitionReplica.Waker {
     private static final double CROWDED = 0.8;
 
     private static final long CROWDED_REST_NANOS = 2_000_000_000L;
+    /** A group without a leader for so long, and as long again at most, makes room if it is scarce. */
+    private static final long GIVE_UP_NANOS = 10_000_000_000L;
+
     private static final int WAKES_MAX = 16;
     private static final int WAKES_FOR_MEMBERS_MAX = 16;
 
@@ -84,6 +88,7 @@ public final class RestingGroups implements PartitionReplica.Waker {
     private final Set<GroupId> goingToRest = ConcurrentHashMap.newKeySet();
     // The reconciler's.
     private final Map<GroupId, Long> leaderlessSince = new HashMap<>();
+    private final Map<GroupId, Long> hopelessAt = new HashMap<>();
     private final Map<GroupId, Long> wokenAt = new HashMap<>();
     private final Map<Integer, Set<GroupId>> toWake = new HashMap<>();
 
@@ -442,10 +447,18 @@ public final class RestingGroups implements PartitionReplica.Waker {
         long now = System.nanoTime();
         if (!replica.isOpen()) {
             leaderlessSince.remove(group);
+            hopelessAt.remove(group);
             watchResting(replica, wanted);
             return;
         }
         if (handle.leaderNode() == 0) {
+            long hopeless = hopelessAt.computeIfAbsent(
+                    group,
+                    g -> now + GIVE_UP_NANOS + ThreadLocalRandom.current().nextLong(GIVE_UP_NANOS));
+            if (now > hopeless && replicas.openLoad() >= CROWDED && goingToRest.add(group)) {
+                hopelessAt.remove(group);
+                run(() -> giveUp(replica));
+            }
             if (now - leaderlessSince.computeIfAbsent(group, g -> now) > LEADERLESS_NANOS) {
                 leaderlessSince.put(group, now);
                 wakeOthersLater(group, otherNodes(handle.members()), now);
@@ -453,6 +466,7 @@ public final class RestingGroups implements PartitionReplica.Waker {
             return;
         }
         leaderlessSince.remove(group);
+        hopelessAt.remove(group);
         if (!handle.isReadyLeader()) {
             return;
         }
@@ -468,6 +482,29 @@ public final class RestingGroups implements PartitionReplica.Waker {
                 && replica.damage() == null
                 && goingToRest.size() < RESTS_MAX) {
             restAsLeader(replica);
+        }
+    }
+
+    /**
+     * Nodes that are full may each have opened other groups, or other members of them, so that none has a majority: they would
+     * stay without a leader, and in the way of those that could have one, for ever.
+     */
+    private void giveUp(PartitionReplica replica) {
+        RaftGroupHandle handle = replica.group();
+        try {
+            synchronized (replica) {
+                LogEnd end = handle.logEnd();
+                if (replica.isOpen()
+                        && handle.leaderNode() == 0
+                        && (end.equals(LogEnd.NONE) || handle.appliedIndex() == end.index())) {
+                    replicas.rest(replica);
+                    LOG.info("{} found no leader, and makes room for others", handle.group());
+                }
+            }
+        } catch (IOException | RuntimeException e) {
+            LOG.warn("{} does not rest: {}", handle.group(), e.getMessage());
+        } finally {
+            goingToRest.remove(handle.group());
         }
     }
 
@@ -525,6 +562,7 @@ public final class RestingGroups implements PartitionReplica.Waker {
         });
         toWake.clear();
         wokenAt.keySet().retainAll(state.replicas().keySet());
+        hopelessAt.keySet().retainAll(state.replicas().keySet());
     }
 
     private void run(Runnable task) {
