@@ -55,7 +55,7 @@ class BucketHoldIT {
         assertThatThrownBy(store::hold).isInstanceOf(ConfigException.class).hasMessageContaining("wait");
     }
 
-    private static BackupStore store(S3Server server) {
+    private static BackupStore store(S3Server server) throws IOException {
         return new BucketStore("s3://" + BUCKET + "/b", server.endpoint(), FORGOTTEN_AFTER);
     }
 }

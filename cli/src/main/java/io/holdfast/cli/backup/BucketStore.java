@@ -1,5 +1,6 @@
 package io.holdfast.cli.backup;
 
+import io.holdfast.cli.local.LocalCluster;
 import io.holdfast.node.config.ConfigException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -10,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
 import software.amazon.awssdk.core.exception.SdkException;
@@ -36,6 +38,8 @@ final class BucketStore implements BackupStore {
     private final String bucket;
     private final String prefix;
     private final Duration forgottenAfter;
+    /** Of this process alone, for files on their way; nobody else can read them. */
+    private final Path local;
 
     static boolean isBucket(String place) {
         return place.startsWith(SCHEME);
@@ -46,7 +50,7 @@ final class BucketStore implements BackupStore {
      * @param endpoint of a server of one's own; null: that of AWS
      * @param forgottenAfter so long after a backup broke off, another can begin
      */
-    BucketStore(String place, @Nullable URI endpoint, Duration forgottenAfter) {
+    BucketStore(String place, @Nullable URI endpoint, Duration forgottenAfter) throws IOException {
         this.forgottenAfter = forgottenAfter;
         String path = place.substring(SCHEME.length());
         int slash = path.indexOf('/');
@@ -68,6 +72,7 @@ final class BucketStore implements BackupStore {
         } catch (SdkException e) {
             throw new ConfigException(this + ": " + e.getMessage());
         }
+        local = Files.createTempDirectory("holdfast-backup-");
     }
 
     private interface Call<T> {
@@ -137,9 +142,8 @@ final class BucketStore implements BackupStore {
 
     @Override
     public InputStream open(String name) throws IOException {
-        Path copy = Files.createTempFile("holdfast-backup-", ".tmp");
+        Path copy = local.resolve(UUID.randomUUID().toString());
         try {
-            Files.delete(copy); // it is for who writes to make
             call(
                     name,
                     () -> s3.getObject(get -> get.bucket(bucket).key(prefix + name), ResponseTransformer.toFile(copy)));
@@ -152,7 +156,7 @@ final class BucketStore implements BackupStore {
 
     @Override
     public Path scratch(String folder) throws IOException {
-        return Files.createTempFile("holdfast-backup-", ".tmp");
+        return Files.createTempFile(local, "new-", "");
     }
 
     @Override
@@ -164,6 +168,7 @@ final class BucketStore implements BackupStore {
     @Override
     public void close() {
         s3.close();
+        LocalCluster.deleteTree(local);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.holdfast.cli.backup;
 
+import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -24,7 +25,7 @@ final class PlaceOptions {
                             + "found as by AWS' own tools, in $AWS_ACCESS_KEY_ID and so on.")
     private @Nullable URI endpoint;
 
-    BackupStore open() {
+    BackupStore open() throws IOException {
         return BucketStore.isBucket(place)
                 ? new BucketStore(place, endpoint(), FORGOTTEN_AFTER)
                 : new FolderStore(Path.of(place));

@@ -44,7 +44,7 @@ public record NodeConfig(
         Map<Setting, String> values) {
 
     private static final int OPEN_MIN = 16;
-    /** Half as many again of a group's members open, on three nodes of two processors, and no election ever came to its end. */
+    /** Open groups that a processor has time for; with 190, three nodes on two processors never ended an election. */
     private static final long OPEN_PER_PROCESSOR = 96;
 
     /** Bounds on what clients may ask for, bytes unless said. */
