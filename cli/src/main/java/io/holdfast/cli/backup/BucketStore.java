@@ -95,6 +95,10 @@ final class BucketStore implements BackupStore {
                     : e.awsErrorDetails().errorMessage();
             throw new IOException(this + name + ": " + said + " (" + e.statusCode() + ")", e);
         } catch (SdkException e) {
+            if (String.valueOf(e.getMessage()).startsWith("Unable to load credentials")) { // and a page of why not
+                throw new ConfigException("say who you are to " + this
+                        + ": set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE");
+            }
             throw new IOException(this + name + ": " + e.getMessage(), e);
         }
     }
