@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -39,7 +40,6 @@ final class PeerLink {
     private static final int CONNECT_MS = 1_000;
     private static final long TIMEOUT_CHECK_MS = 200;
     private static final int TURNS = 32;
-    private static final Runnable NOTHING = () -> {};
     private static final WriteBufferWaterMark WATER_MARK = new WriteBufferWaterMark(4 << 20, 8 << 20);
 
     private final String address;
@@ -127,7 +127,7 @@ final class PeerLink {
         if (!now.turns.tryAcquire(timeoutMs, TimeUnit.MILLISECONDS)) {
             return CompletableFuture.failedFuture(new TimeoutIOException(address + " has not answered those before"));
         }
-        return now.send(kind, request, answers, now.turns::release);
+        return now.send(kind, request, answers, true);
     }
 
     private void connect() {
@@ -173,8 +173,8 @@ final class PeerLink {
         private final Outbox outbox;
         private final Map<Long, Call<?>> open = new ConcurrentHashMap<>();
         private final Semaphore turns = new Semaphore(TURNS);
-        /** What to run when calls are answered, also those that took too long. */
-        private final Map<Long, Runnable> unanswered = new ConcurrentHashMap<>();
+        /** Calls that have a turn, also those that took too long. */
+        private final Set<Long> inTurn = ConcurrentHashMap.newKeySet();
 
         private volatile boolean lost;
 
@@ -185,14 +185,14 @@ final class PeerLink {
         }
 
         <T> CompletableFuture<T> send(Frame.Kind kind, MessageLite request, Parser<T> answers) {
-            return send(kind, request, answers, NOTHING);
+            return send(kind, request, answers, false);
         }
 
-        /** @param whenAnswered for good: not when it only took too long */
-        <T> CompletableFuture<T> send(Frame.Kind kind, MessageLite request, Parser<T> answers, Runnable whenAnswered) {
+        /** @param hasTurn that is over when an answer comes, not when it only takes too long */
+        <T> CompletableFuture<T> send(Frame.Kind kind, MessageLite request, Parser<T> answers, boolean hasTurn) {
             long number = calls.incrementAndGet();
-            if (whenAnswered != NOTHING) {
-                unanswered.put(number, whenAnswered);
+            if (hasTurn) {
+                inTurn.add(number);
             }
             Call<T> call = new Call<>(answers, new CompletableFuture<>(), System.nanoTime());
             ByteBuf message = Frame.encode(channel.alloc(), kind, number, request);
@@ -233,9 +233,8 @@ final class PeerLink {
 
         @Override
         void onFrame(Frame frame) {
-            Runnable answered = unanswered.remove(frame.call());
-            if (answered != null) {
-                answered.run();
+            if (inTurn.remove(frame.call())) {
+                turns.release();
             }
             Call<?> call = open.remove(frame.call());
             if (call != null) {
