@@ -13,6 +13,8 @@ import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.zip.CRC32C;
 
 /**
@@ -25,6 +27,7 @@ final class BackupFolder {
     private static final String BACKUPS = "backups/";
 
     private final BackupStore store;
+    private final Map<String, List<BatchFile>> listed = new ConcurrentHashMap<>();
     private final ObjectMapper json = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
     /** What says whose backups these are. */
@@ -73,9 +76,15 @@ final class BackupFolder {
         return owner;
     }
 
-    /** Files with a partition's records, by offset. */
+    /** Files with a partition's records, by offset; as they were when they were first asked for. Backups share them. */
     List<BatchFile> data(Snapshot.TopicPart topic, int partition) throws IOException {
-        return BatchFile.in(store, folder(topic, partition));
+        String folder = folder(topic, partition);
+        List<BatchFile> files = listed.get(folder);
+        if (files == null) {
+            files = BatchFile.in(store, folder);
+            listed.put(folder, files);
+        }
+        return files;
     }
 
     /** A new file of a partition's records, from this offset on. */
