@@ -4,7 +4,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.holdfast.cli.local.LocalCluster;
-import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.Producer;
 import io.holdfast.client.ProducerRecord;
 import io.holdfast.client.RecordPosition;
@@ -18,47 +17,22 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Replicas that come back with little or nothing, to a cluster where nobody writes any more. */
-class CatchUpIT {
-    private static final String TOPIC = "catch-up";
+class CatchUpIT extends FreshTopic {
     private static final int PARTITIONS = 2;
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     /** Checkpoints and purges all the time, and next to nothing kept in the Raft log. */
     private static final List<String> FEW_ENTRIES =
             List.of("raft:", "  checkpoint-entries: 20", "  log-segment-size: 2KiB", "  log-entries-kept: 5");
 
-    private static TestCluster cluster;
-    private static HoldfastClient client;
-
     @BeforeAll
     static void start() throws Exception {
-        cluster = TestCluster.start(3, FEW_ENTRIES);
-        client = cluster.connect();
-    }
-
-    @AfterAll
-    static void stop() {
-        client.close();
-        cluster.passed();
-        cluster.close();
-    }
-
-    @BeforeEach
-    void startAll() throws Exception {
-        cluster.startAll();
-    }
-
-    @AfterEach
-    void deleteTopic() {
-        client.admin().deleteTopic(TOPIC);
+        share(FEW_ENTRIES);
     }
 
     @Test

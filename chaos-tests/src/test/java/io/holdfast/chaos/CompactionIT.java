@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.util.Durations;
-import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.HoldfastException;
 import io.holdfast.client.Position;
 import io.holdfast.client.Producer;
@@ -35,7 +34,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -43,24 +41,14 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Topics that keep the last record of each key. */
 @Timeout(180)
-class CompactionIT {
+class CompactionIT extends SharedCluster {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final int KEYS = 40;
     private static final int ROUND = 800;
-    private static TestCluster cluster;
-    private static HoldfastClient client;
 
     @BeforeAll
     static void start() throws Exception {
-        cluster = TestCluster.start(3, List.of("storage:", "  segment-size: 64KiB", "  compaction-lag: 1s"));
-        client = cluster.connect();
-    }
-
-    @AfterAll
-    static void stop() {
-        client.close();
-        cluster.passed();
-        cluster.close();
+        share(List.of("storage:", "  segment-size: 64KiB", "  compaction-lag: 1s"));
     }
 
     private static void create(String topic, Compaction.Builder compaction) {

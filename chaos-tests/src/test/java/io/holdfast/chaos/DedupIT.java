@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.util.Durations;
 import io.holdfast.cli.local.LocalCluster;
-import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.HoldfastException;
 import io.holdfast.client.Producer;
 import io.holdfast.client.ProducerRecord;
@@ -34,29 +33,18 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Message ids: whoever sends a record again, and however it got lost, it is stored once. Logs are small here. */
 @Timeout(180)
-class DedupIT {
+class DedupIT extends SharedCluster {
     private static final long SEED = Long.getLong("holdfast.seed", System.nanoTime());
-    private static TestCluster cluster;
-    private static HoldfastClient client;
 
     @BeforeAll
     static void start() throws Exception {
-        cluster = TestCluster.start(3, TestCluster.SMALL_LOGS);
-        client = cluster.connect();
-    }
-
-    @AfterAll
-    static void stop() {
-        client.close();
-        cluster.passed();
-        cluster.close();
+        share(TestCluster.SMALL_LOGS);
     }
 
     private static void create(String topic, int partitions, Duration window) {

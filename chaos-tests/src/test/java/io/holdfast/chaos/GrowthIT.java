@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.util.Durations;
 import io.grpc.StatusRuntimeException;
-import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.HoldfastException;
 import io.holdfast.client.Producer;
 import io.holdfast.client.ProducerRecord;
@@ -40,32 +39,21 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Topics get more partitions while they are written and read, and every reader still gets each key's records in order. */
 @Timeout(180)
-class GrowthIT {
+class GrowthIT extends SharedCluster {
     private static final int KEYS = 60;
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final long SEED = Long.getLong("holdfast.seed", System.nanoTime());
-    private static TestCluster cluster;
-    private static HoldfastClient client;
 
     @BeforeAll
     static void start() throws Exception {
         System.out.println("seed " + SEED + " (replay with -Dholdfast.seed=" + SEED + ")");
-        cluster = TestCluster.start(3, TestCluster.SMALL_LOGS);
-        client = cluster.connect();
-    }
-
-    @AfterAll
-    static void stop() {
-        client.close();
-        cluster.passed();
-        cluster.close();
+        share(TestCluster.SMALL_LOGS);
     }
 
     private static void grow(String topic, int partitions) {

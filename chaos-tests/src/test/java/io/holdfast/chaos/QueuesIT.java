@@ -8,7 +8,6 @@ import com.google.protobuf.Duration;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.StreamObserver;
-import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.HoldfastException;
 import io.holdfast.client.Position;
 import io.holdfast.client.Producer;
@@ -57,29 +56,18 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Queue groups on a healthy cluster: what a member may ask for, and what it gets. */
 @Timeout(120)
-class QueuesIT {
+class QueuesIT extends SharedCluster {
     private static final java.time.Duration PATIENCE = java.time.Duration.ofSeconds(20);
-    private static TestCluster cluster;
-    private static HoldfastClient client;
 
     @BeforeAll
     static void start() throws Exception {
-        cluster = TestCluster.start(3, List.of());
-        client = cluster.connect();
-    }
-
-    @AfterAll
-    static void stop() {
-        client.close();
-        cluster.passed();
-        cluster.close();
+        share(List.of());
     }
 
     // ---- helpers

@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.google.common.util.concurrent.ListenableFuture;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.NettyChannelBuilder;
-import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.HoldfastException;
 import io.holdfast.client.Position;
 import io.holdfast.client.Producer;
@@ -32,7 +31,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -41,21 +39,11 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Reads in every mode, from leaders and followers, and what else readers and producers may ask for. */
 @Timeout(120)
-class ReadModesIT {
-    private static TestCluster cluster;
-    private static HoldfastClient client;
+class ReadModesIT extends SharedCluster {
 
     @BeforeAll
     static void start() throws Exception {
-        cluster = TestCluster.start(3, List.of());
-        client = cluster.connect();
-    }
-
-    @AfterAll
-    static void stop() {
-        client.close();
-        cluster.passed();
-        cluster.close();
+        share(List.of());
     }
 
     @Test

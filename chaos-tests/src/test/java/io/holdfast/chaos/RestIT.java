@@ -23,48 +23,22 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Partitions at rest: nothing is lost by it, nothing read from it is stale, and it is soon over. */
-class RestIT {
+class RestIT extends FreshTopic {
     private static final long SEED = Long.getLong("holdfast.seed", System.nanoTime());
-    private static final String TOPIC = "naps";
     private static final int PARTITIONS = 4;
     private static final int KILLS = Integer.getInteger("holdfast.kills", 3);
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final List<String> SHORT_NAPS = List.of("partitions:", "  rest-after: 300ms");
-    private static TestCluster cluster;
-    private static HoldfastClient client;
 
     @BeforeAll
     static void start() throws Exception {
-        cluster = TestCluster.start(3, SHORT_NAPS);
-        client = cluster.connect();
-    }
-
-    @AfterAll
-    static void stop() {
-        client.close();
-        cluster.passed();
-        cluster.close();
-    }
-
-    @BeforeEach
-    void startAll() throws Exception {
-        cluster.startAll();
-    }
-
-    @AfterEach
-    void deleteTopic() {
-        if (!client.admin().listTopics(TOPIC).isEmpty()) {
-            client.admin().deleteTopic(TOPIC);
-        }
+        share(SHORT_NAPS);
     }
 
     @Test

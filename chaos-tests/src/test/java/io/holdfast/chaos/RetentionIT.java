@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.Duration;
-import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.HoldfastException;
 import io.holdfast.client.Position;
 import io.holdfast.client.Producer;
@@ -20,30 +19,19 @@ import io.holdfast.v1.SettledRetention;
 import io.holdfast.v1.TopicConfig;
 import java.util.List;
 import java.util.concurrent.CompletionException;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** What topics keep, and for how long. */
 @Timeout(120)
-class RetentionIT {
+class RetentionIT extends SharedCluster {
     private static final java.time.Duration PATIENCE = java.time.Duration.ofSeconds(30);
     private static final int RECORD_BYTES = 1000;
-    private static TestCluster cluster;
-    private static HoldfastClient client;
 
     @BeforeAll
     static void start() throws Exception {
-        cluster = TestCluster.start(3, List.of("storage:", "  segment-size: 1MiB"));
-        client = cluster.connect();
-    }
-
-    @AfterAll
-    static void stop() {
-        client.close();
-        cluster.passed();
-        cluster.close();
+        share(List.of("storage:", "  segment-size: 1MiB"));
     }
 
     private static void create(String topic, TopicConfig.Builder config) {

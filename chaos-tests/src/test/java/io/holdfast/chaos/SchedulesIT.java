@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.util.Timestamps;
 import io.grpc.StatusRuntimeException;
-import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.Producer;
 import io.holdfast.client.ProducerRecord;
 import io.holdfast.client.Reader;
@@ -33,29 +32,18 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Records that are delivered later: in time, in order, once; or cancelled. Partitions rest soon here. */
 @Timeout(120)
-class SchedulesIT {
+class SchedulesIT extends SharedCluster {
     private static final Duration PATIENCE = Duration.ofSeconds(40);
-    private static TestCluster cluster;
-    private static HoldfastClient client;
 
     @BeforeAll
     static void start() throws Exception {
-        cluster = TestCluster.start(3, List.of("partitions:", "  rest-after: 300ms"));
-        client = cluster.connect();
-    }
-
-    @AfterAll
-    static void stop() {
-        client.close();
-        cluster.passed();
-        cluster.close();
+        share(List.of("partitions:", "  rest-after: 300ms"));
     }
 
     private static LogServiceBlockingStub log(int node) {

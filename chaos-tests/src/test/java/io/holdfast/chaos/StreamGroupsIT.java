@@ -42,14 +42,13 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Stream groups on a healthy cluster: what a member may ask for, and what it gets. */
 @Timeout(90)
-class StreamGroupsIT {
+class StreamGroupsIT extends SharedCluster {
     private static final Duration PATIENCE = Duration.ofSeconds(20);
     /** For groups whose members are meant to be late; all others have time enough on a slow machine. */
     private static final Map<String, StreamConfig> CONFIGS = Map.of(
@@ -64,20 +63,9 @@ class StreamGroupsIT {
                 .build();
     }
 
-    private static TestCluster cluster;
-    private static HoldfastClient client;
-
     @BeforeAll
     static void start() throws Exception {
-        cluster = TestCluster.start(3, List.of());
-        client = cluster.connect();
-    }
-
-    @AfterAll
-    static void stop() {
-        client.close();
-        cluster.passed();
-        cluster.close();
+        share(List.of());
     }
 
     // ---- helpers
