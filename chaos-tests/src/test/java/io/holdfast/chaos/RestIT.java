@@ -173,6 +173,31 @@ class RestIT extends FreshTopic {
         }
     }
 
+    /** What waits its turn on a node is sent once: else a node with much to do is soon busy with nothing but repetitions. */
+    @Tag("slow")
+    @Test
+    @Timeout(240)
+    void shouldSendOnceWhatWaitsForItsPartitionToWake() throws Exception {
+        int many = 200;
+        try (TestCluster asleep = TestCluster.start(3, List.of());
+                HoldfastClient its = asleep.connect()) {
+            its.admin().createTopic(TOPIC, many, 3);
+            try (Producer producer = its.newProducer()) {
+                List<CompletableFuture<RecordPosition>> sent = new ArrayList<>();
+                for (int partition = 0; partition < many; partition++) {
+                    sent.add(producer.send(ProducerRecord.of(TOPIC, partition, null, "record".getBytes(UTF_8))));
+                }
+                sent.forEach(CompletableFuture::join);
+            }
+            double batches = 0;
+            for (int node = 1; node <= 3; node++) {
+                batches += asleep.metric(node, "holdfast_append_latency_count");
+            }
+            assertThat(batches).as("batches that were stored, or had been").isEqualTo(many);
+            asleep.passed();
+        }
+    }
+
     @Tag("slow")
     @Test
     @Timeout(300)

@@ -24,6 +24,9 @@ final class Lane {
     private long notBeforeNanos = System.nanoTime();
     private long backoffNanos = BACKOFF_MIN_NANOS;
     private int attempts;
+    /** The leader that was last sent to, unless it has denied since that it leads. */
+    private @Nullable String leader;
+
     private int inFlight;
     private long bytesInFlight;
     private int epoch;
@@ -182,9 +185,18 @@ final class Lane {
         attempts++;
     }
 
-    /** There is news about the routes: try at once. */
+    /** Who leads is not who was last sent to: try at once. */
     void stopBackingOff() {
         notBeforeNanos = System.nanoTime();
+    }
+
+    @Nullable
+    String leader() {
+        return leader;
+    }
+
+    void leader(@Nullable String address) {
+        leader = address;
     }
 
     void succeeded() {

@@ -343,6 +343,7 @@ public final class Producer implements AutoCloseable {
                 lane.backOff(0);
                 return;
             }
+            lane.leader(routes.leader(lane.key().topic(), lane.key().partition()));
             stream(address).send(batch, producerId);
         }
     }
@@ -414,6 +415,7 @@ public final class Producer implements AutoCloseable {
             case ERROR_REASON_NOT_LEADER -> {
                 routes.doubt(lane.key().topic(), lane.key().partition(), stream.address());
                 routes.hint(lane.key().topic(), lane.key().partition(), error);
+                lane.leader(null);
             }
             case ERROR_REASON_KEYS_MOVED -> {
                 boolean inTurn = lane.isHead(batch) || !settings.idempotent();
@@ -522,11 +524,13 @@ public final class Producer implements AutoCloseable {
                 if (lane.isEmpty()) {
                     continue;
                 }
-                String address = routes.target(lane.key().topic(), lane.key().partition(), lane.attempts());
-                if (address != null && settings.idempotent()) {
-                    abandonThoseNotAt(lane, address);
+                String leader = routes.leader(lane.key().topic(), lane.key().partition());
+                if (leader != null && !leader.equals(lane.leader())) {
+                    if (settings.idempotent()) {
+                        abandonThoseNotAt(lane, leader);
+                    }
+                    lane.stopBackingOff();
                 }
-                lane.stopBackingOff();
                 pump(lane);
             }
         }
@@ -552,7 +556,7 @@ public final class Producer implements AutoCloseable {
                 expire(lane, now, expired);
                 for (PendingBatch batch : lane.queue()) {
                     PublishConnection on = batch.sentOn();
-                    if (on != null && settings.idempotent() && now - batch.sentNanos() > ANSWER_NANOS_MAX) {
+                    if (on != null && settings.idempotent() && isSilent(on, batch, now)) {
                         routes.doubt(lane.key().topic(), lane.key().partition(), on.address());
                         on.abandon(batch);
                         batch.notInFlight();
@@ -569,6 +573,14 @@ public final class Producer implements AutoCloseable {
                     outcomeOf(batch),
                     "allow more time or look at the cluster: not acknowledged within " + settings.deliveryTimeout())));
         }
+    }
+
+    /**
+     * A node that answers other batches has not forgotten this one: it is busy, and would only get busier if all that waits
+     * there were sent again. One that answers nothing may be paused.
+     */
+    private static boolean isSilent(PublishConnection on, PendingBatch batch, long now) {
+        return now - Math.max(batch.sentNanos(), on.heardNanos()) > ANSWER_NANOS_MAX;
     }
 
     private void expire(Lane lane, long now, List<PendingBatch> expired) {

@@ -19,6 +19,7 @@ final class PublishConnection {
     private final Map<Long, PendingBatch> waiting = new HashMap<>();
     private final StreamObserver<PublishStreamRequest> out;
     private long nextId;
+    private long heardNanos = System.nanoTime();
 
     PublishConnection(Producer producer, Connections connections, String address) {
         this.producer = producer;
@@ -64,10 +65,16 @@ final class PublishConnection {
         out.onNext(batch.request(id, producerId));
     }
 
-    /** The batch that an answer is about, or null if nobody waits for it any more. */
+    /** An answer came; the batch that it is about, or null if nobody waits for it any more. */
     @org.jspecify.annotations.Nullable
     PendingBatch take(long id) {
+        heardNanos = System.nanoTime();
         return waiting.remove(id);
+    }
+
+    /** When the last answer came, to whichever batch. */
+    long heardNanos() {
+        return heardNanos;
     }
 
     /** Takes no answer for this batch any more. */

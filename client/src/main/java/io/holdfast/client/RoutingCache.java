@@ -178,8 +178,7 @@ final class RoutingCache implements AutoCloseable {
      * those are not known.
      */
     synchronized @Nullable String target(String topic, int partition, int attempt) {
-        Integer leader = leaders.get(new PartitionKey(topic, partition));
-        String address = leader == null ? null : addresses.get(leader);
+        String address = leader(topic, partition);
         if (address != null) {
             return address;
         }
@@ -188,6 +187,12 @@ final class RoutingCache implements AutoCloseable {
             return null;
         }
         return addresses.get(replicas.get(Math.floorMod(attempt, replicas.size())));
+    }
+
+    /** Address of the leader, if known. */
+    synchronized @Nullable String leader(String topic, int partition) {
+        Integer leader = leaders.get(new PartitionKey(topic, partition));
+        return leader == null ? null : addresses.get(leader);
     }
 
     /** Replica addresses of a partition, in the order of its assignment. */

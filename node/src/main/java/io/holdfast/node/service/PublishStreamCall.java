@@ -27,7 +27,7 @@ import java.util.concurrent.CompletableFuture;
  * memory.
  */
 final class PublishStreamCall implements StreamObserver<PublishStreamRequest> {
-    private static final int REQUESTS_MAX = 1024;
+    private static final int REQUESTS_MAX = 4096;
     private static final long BYTES_MAX = 8 << 20;
     private static final int ASKED_FOR_BYTES = 4 << 20;
     private static final int ASKED_FOR_MIN = 4;
