@@ -16,10 +16,7 @@ import io.holdfast.internal.v1.LastEntry;
 import io.holdfast.internal.v1.NodeRow;
 import io.holdfast.internal.v1.NodeServiceGrpc;
 import java.io.Closeable;
-import java.io.IOException;
-import java.net.ConnectException;
 import java.net.InetSocketAddress;
-import java.net.Socket;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -51,7 +48,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class PeerWatch implements Closeable {
     private static final Logger LOG = LoggerFactory.getLogger(PeerWatch.class);
-    private static final int CONNECT_MS = 200;
     private static final long TURN_MS = 120;
     private static final long ASK_MS = 150;
     private static final long PING_MS = 1_000;
@@ -155,14 +151,11 @@ public final class PeerWatch implements Closeable {
         int colon = address.lastIndexOf(':');
         InetSocketAddress target =
                 new InetSocketAddress(address.substring(0, colon), Integer.parseInt(address.substring(colon + 1)));
-        try (Socket socket = new Socket()) {
-            socket.connect(target, CONNECT_MS);
-        } catch (ConnectException e) {
+        if (PortWatch.isDeserted(
+                target, () -> closed || channels.to(address).getState(false) == ConnectivityState.READY)) {
             LOG.info("node {} has died: nobody listens at {}", node, address);
             state.setDown(node, true);
             electWithout(node);
-        } catch (IOException e) {
-            LOG.debug("node {} cannot be reached at {}: {}", node, address, e.getMessage());
         }
     }
 
