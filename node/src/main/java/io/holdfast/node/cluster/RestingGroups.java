@@ -1,7 +1,6 @@
 package io.holdfast.node.cluster;
 
 import com.google.protobuf.UnsafeByteOperations;
-import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.raft.Peer;
@@ -9,33 +8,24 @@ import io.holdfast.consensus.raft.RaftGroupHandle;
 import io.holdfast.consensus.raft.RaftGroupHandle.LogEnd;
 import io.holdfast.internal.v1.NodeServiceGrpc;
 import io.holdfast.internal.v1.RestGroupRequest;
-import io.holdfast.internal.v1.StandForElectionRequest;
-import io.holdfast.internal.v1.StandForElectionResponse;
-import io.holdfast.internal.v1.WakeGroupsRequest;
 import io.holdfast.internal.v1.WokenGroup;
-import io.holdfast.v1.ErrorReason;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,8 +36,7 @@ import org.slf4j.LoggerFactory;
  * exactly what the leader has, committed and applied. When all do, the leader closes too. A closed replica is for Raft a
  * stopped one, so nothing here can hurt safety. Since all members have the same log, there is nobody to catch up.
  *
- * <p><b>Wake.</b> Whoever needs the group open, opens its own replica, asks the other members to open theirs, and has the
- * one whose log reaches farthest stand for election; the first in the order of placement among equals. No timeout passes.
+ * <p><b>Wake.</b> Whoever needs the group open asks the {@link GroupWaker}.
  *
  * <p>Level-triggered beyond that: a leader wakes the nodes of members it hears nothing of, a replica that finds no leader
  * wakes its group again, and one whose members should be others wakes to have that changed.
@@ -57,9 +46,6 @@ import org.slf4j.LoggerFactory;
 public final class RestingGroups implements PartitionReplica.Waker {
     private static final Logger LOG = LoggerFactory.getLogger(RestingGroups.class);
     private static final long ANSWER_MS = 1_000;
-    private static final long WAKE_MS = 5_000;
-    private static final long AGAIN_MS = 50;
-    private static final long ELECTION_MS = 400;
     private static final long LEADERLESS_NANOS = 2_000_000_000L;
     private static final long WAKE_AGAIN_NANOS = 2_000_000_000L;
     private static final int RESTS_MAX = 32;
@@ -70,21 +56,15 @@ public final class RestingGroups implements PartitionReplica.Waker {
     /** A group without a leader for so long, and as long again at most, makes room if it is scarce. */
     private static final long GIVE_UP_NANOS = 10_000_000_000L;
 
-    private static final int WAKES_MAX = 16;
     private static final int WAKES_FOR_MEMBERS_MAX = 16;
 
     private final LocalReplicas replicas;
     private final ClusterState state;
     private final NodeChannels channels;
     private final RestConfirmations confirmations;
+    private final GroupWaker waker;
     private final Executor openers;
-    private final ScheduledExecutorService timer;
     private final long restAfterNanos;
-    private final Map<GroupId, CompletableFuture<Void>> waking = new ConcurrentHashMap<>();
-    /** Wakings that have not begun; a few at a time go faster, and no election timeout passes in between. */
-    private final Queue<Waking> waiting = new ConcurrentLinkedQueue<>();
-
-    private final AtomicInteger underWay = new AtomicInteger();
     private final Set<GroupId> goingToRest = ConcurrentHashMap.newKeySet();
     // The reconciler's.
     private final Map<GroupId, Long> leaderlessSince = new HashMap<>();
@@ -109,7 +89,7 @@ public final class RestingGroups implements PartitionReplica.Waker {
         this.channels = channels;
         this.confirmations = new RestConfirmations(state, channels);
         this.openers = openers;
-        this.timer = timer;
+        this.waker = new GroupWaker(this.replicas, state, channels, this::run, timer);
         this.restAfterNanos = restAfter.toNanos();
     }
 
@@ -121,30 +101,7 @@ public final class RestingGroups implements PartitionReplica.Waker {
 
     @Override
     public CompletableFuture<Void> wake(PartitionReplica replica) {
-        GroupId group = replica.group().group();
-        CompletableFuture<Void> mine = new CompletableFuture<>();
-        CompletableFuture<Void> running = waking.putIfAbsent(group, mine);
-        if (running != null) {
-            return running;
-        }
-        waiting.add(new Waking(replica, mine));
-        startWaiting();
-        return mine;
-    }
-
-    private void startWaiting() {
-        while (!waiting.isEmpty()) {
-            if (underWay.incrementAndGet() > WAKES_MAX) {
-                underWay.decrementAndGet();
-                return;
-            }
-            Waking next = waiting.poll();
-            if (next == null) {
-                underWay.decrementAndGet();
-            } else {
-                next.start();
-            }
-        }
+        return waker.wake(replica);
     }
 
     @Override
@@ -157,7 +114,7 @@ public final class RestingGroups implements PartitionReplica.Waker {
         PartitionReplica replica = state.replica(group);
         if (replica != null && node != state.nodeId()) {
             replica.follows();
-            awake(group);
+            waker.awake(group);
         }
     }
 
@@ -166,152 +123,8 @@ public final class RestingGroups implements PartitionReplica.Waker {
         PartitionReplica replica = state.replica(group);
         if (replica != null) {
             replica.leads();
-            awake(group);
+            waker.awake(group);
         }
-    }
-
-    private void awake(GroupId group) {
-        CompletableFuture<Void> done = waking.get(group);
-        if (done != null) {
-            done.complete(null);
-        }
-    }
-
-    /** The waking of one group, from this node. */
-    private final class Waking {
-        private final PartitionReplica replica;
-        private final RaftGroupHandle handle;
-        private final CompletableFuture<Void> done;
-
-        Waking(PartitionReplica replica, CompletableFuture<Void> done) {
-            this.replica = replica;
-            this.handle = replica.group();
-            this.done = done;
-        }
-
-        void start() {
-            var late = timer.schedule(
-                    () -> done.completeExceptionally(Refusal.later(
-                            ErrorReason.ERROR_REASON_UNAVAILABLE,
-                            "try again in a moment: the partition was at rest and has not found a leader yet",
-                            Duration.ofMillis(AGAIN_MS))),
-                    WAKE_MS,
-                    TimeUnit.MILLISECONDS);
-            done.whenComplete((ok, failure) -> {
-                waking.remove(handle.group(), done);
-                late.cancel(false);
-                underWay.decrementAndGet();
-                startWaiting();
-            });
-            run(this::open);
-        }
-
-        private void open() {
-            try {
-                replicas.open(replica, false);
-            } catch (Refusal e) {
-                done.completeExceptionally(e);
-                return;
-            } catch (IOException e) {
-                otherNodes(handle.members())
-                        .forEach(node -> askToWake(node, List.of(handle.group()))
-                                .exceptionally(failure -> List.of())); // they will find a leader among them
-                done.completeExceptionally(Refusal.of(
-                        ErrorReason.ERROR_REASON_DATA_DAMAGED,
-                        "ask another replica: this one cannot be opened: " + e.getMessage()));
-                return;
-            }
-            if (replica.isSettled()) {
-                done.complete(null);
-            } else {
-                askOthers();
-            }
-        }
-
-        private void askOthers() {
-            Map<Integer, CompletableFuture<@Nullable WokenGroup>> answers = new HashMap<>();
-            for (int node : otherNodes(handle.members())) {
-                answers.put(node, askToWake(node, List.of(handle.group())).thenApply(woken -> woken.get(0)));
-            }
-            CompletableFuture.allOf(answers.values().toArray(CompletableFuture[]::new))
-                    .whenComplete((ok, failure) -> {
-                        Map<Integer, WokenGroup> open = new HashMap<>();
-                        answers.forEach((node, answer) -> {
-                            WokenGroup woken = answer.isCompletedExceptionally() ? null : answer.join();
-                            if (woken != null && woken.getOpen()) {
-                                open.put(node, woken);
-                            }
-                        });
-                        elect(open);
-                    });
-        }
-
-        private void elect(Map<Integer, WokenGroup> others) {
-            if (done.isDone()) {
-                return;
-            }
-            boolean led = others.values().stream().anyMatch(other -> other.getLeaderNode() != 0);
-            boolean majority = 2 * (others.size() + 1) > handle.members().size();
-            if (led || !majority || !handle.isMember()) {
-                again(led ? ELECTION_MS : AGAIN_MS);
-                return;
-            }
-            Map<Integer, LogEnd> ends = new HashMap<>();
-            others.forEach((node, other) -> ends.put(node, LocalReplicas.logEnd(other.getLastEntry())));
-            ends.put(state.nodeId(), handle.logEnd());
-            List<Integer> order = state.placement(handle.group());
-            int best = ends.keySet().stream()
-                    .max(Comparator.comparing((Integer node) -> ends.getOrDefault(node, LogEnd.NONE))
-                            .thenComparing(node -> -Math.floorMod(order.indexOf(node), Integer.MAX_VALUE)))
-                    .orElse(state.nodeId());
-            if (best == state.nodeId()) {
-                run(handle::elect);
-            } else {
-                askToStand(best);
-            }
-            again(ELECTION_MS);
-        }
-
-        private void askToStand(int node) {
-            Calls.detached(() -> NodeServiceGrpc.newFutureStub(channels.to(state.apiAddress(node)))
-                            .withDeadlineAfter(ANSWER_MS, TimeUnit.MILLISECONDS)
-                            .standForElection(StandForElectionRequest.newBuilder()
-                                    .setGroupId(UnsafeByteOperations.unsafeWrap(
-                                            handle.group().bytes()))
-                                    .build()))
-                    .exceptionally(e -> StandForElectionResponse.getDefaultInstance());
-        }
-
-        private void again(long delayMs) {
-            timer.schedule(
-                    () -> {
-                        if (!done.isDone()) {
-                            askOthers();
-                        }
-                    },
-                    delayMs,
-                    TimeUnit.MILLISECONDS);
-        }
-    }
-
-    private Set<Integer> otherNodes(List<Peer> members) {
-        Set<Integer> nodes = new LinkedHashSet<>();
-        members.forEach(member -> nodes.add(member.nodeId()));
-        nodes.remove(state.nodeId());
-        return nodes;
-    }
-
-    private CompletableFuture<List<WokenGroup>> askToWake(int node, List<GroupId> groups) {
-        WakeGroupsRequest.Builder request = WakeGroupsRequest.newBuilder();
-        groups.forEach(group -> request.addGroupIds(UnsafeByteOperations.unsafeWrap(group.bytes())));
-        String address = state.apiAddress(node);
-        if (address.isEmpty()) {
-            return CompletableFuture.failedFuture(new IOException("no address of node " + node + " is known"));
-        }
-        return Calls.detached(() -> NodeServiceGrpc.newFutureStub(channels.to(address))
-                        .withDeadlineAfter(ANSWER_MS, TimeUnit.MILLISECONDS)
-                        .wakeGroups(request.build()))
-                .thenApply(answer -> answer.getGroupsList());
     }
 
     /** A peer wants this node's replica open. */
@@ -350,13 +163,13 @@ public final class RestingGroups implements PartitionReplica.Waker {
     /** A leader wants to rest, and asks whether this member can. */
     public boolean onRest(GroupId group, long term, LogEnd end) {
         PartitionReplica replica = state.replica(group);
-        if (replica == null || waking.containsKey(group) || !mayRest(replica, term, end) || !goingToRest.add(group)) {
+        if (replica == null || waker.isWaking(group) || !mayRest(replica, term, end) || !goingToRest.add(group)) {
             return false;
         }
         run(() -> {
             try {
                 synchronized (replica) {
-                    if (!waking.containsKey(group) && mayRest(replica, term, end)) {
+                    if (!waker.isWaking(group) && mayRest(replica, term, end)) {
                         replicas.rest(replica);
                     }
                 }
@@ -392,7 +205,7 @@ public final class RestingGroups implements PartitionReplica.Waker {
             return;
         }
         List<CompletableFuture<Boolean>> answers = new ArrayList<>();
-        for (int node : otherNodes(handle.members())) {
+        for (int node : waker.otherNodes(handle.members())) {
             answers.add(askToRest(node, group, handle.term(), end));
         }
         CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new)).whenComplete((ok, failure) -> {
@@ -461,7 +274,7 @@ public final class RestingGroups implements PartitionReplica.Waker {
             }
             if (now - leaderlessSince.computeIfAbsent(group, g -> now) > LEADERLESS_NANOS) {
                 leaderlessSince.put(group, now);
-                wakeOthersLater(group, otherNodes(handle.members()), now);
+                wakeOthersLater(group, waker.otherNodes(handle.members()), now);
             }
             return;
         }
@@ -472,7 +285,7 @@ public final class RestingGroups implements PartitionReplica.Waker {
         }
         Set<Integer> missing = new HashSet<>(handle.silentMembers());
         if (!wanted.isMembers(handle.members())) {
-            missing.addAll(otherNodes(wanted.members()));
+            missing.addAll(waker.otherNodes(wanted.members()));
         }
         if (!missing.isEmpty()) {
             wakeOthersLater(group, missing, now);
@@ -523,7 +336,7 @@ public final class RestingGroups implements PartitionReplica.Waker {
                 && replica.damage() == null
                 && !wanted.isReached(members)
                 && isMineToWake(wanted, members)
-                && waking.size() < WAKES_FOR_MEMBERS_MAX) {
+                && waker.count() < WAKES_FOR_MEMBERS_MAX) {
             wake(replica);
         }
     }
@@ -557,7 +370,7 @@ public final class RestingGroups implements PartitionReplica.Waker {
     void wakeNeighbours() {
         toWake.forEach((node, groups) -> {
             if (!state.isDown(node)) {
-                askToWake(node, List.copyOf(groups)).exceptionally(e -> List.of());
+                waker.ask(node, List.copyOf(groups)).exceptionally(e -> List.of());
             }
         });
         toWake.clear();
