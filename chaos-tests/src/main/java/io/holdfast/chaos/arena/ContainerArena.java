@@ -33,7 +33,8 @@ import org.testcontainers.utility.DockerImageName;
  * damaged by root only; disks and clocks are left alone.
  */
 public final class ContainerArena implements Arena {
-    private static final String PREFIX = "10.78.0.";
+    private static final String PREFIX = "10.78.";
+    private static final int SUBNETS = 256;
     private static final int FIRST_HOST = 10;
     private static final int API_PORT = 7400;
     private static final int HTTP_PORT = 7402;
@@ -46,8 +47,11 @@ public final class ContainerArena implements Arena {
     private final Path folder;
     private final String image;
     private final List<String> extraYaml;
-    private final Network network;
     private final DockerClient docker = DockerClientFactory.lazyClient();
+    /** The first three numbers of all addresses, with a dot after each. */
+    private final String subnet;
+
+    private final Network network;
     private final TreeMap<Integer, GenericContainer<?>> containers = new TreeMap<>();
     private final Set<List<Integer>> cuts = new HashSet<>();
 
@@ -55,10 +59,28 @@ public final class ContainerArena implements Arena {
         this.folder = folder;
         this.image = image;
         this.extraYaml = extraYaml;
+        subnet = freeSubnet();
         network = Network.builder()
                 .createNetworkCmdModifier(
-                        create -> create.withIpam(new Ipam().withConfig(new Ipam.Config().withSubnet(PREFIX + "0/24"))))
+                        create -> create.withIpam(new Ipam().withConfig(new Ipam.Config().withSubnet(subnet + "0/24"))))
                 .build();
+    }
+
+    /** One that no network of the engine has: a run that was killed may have left its own, and others may run. */
+    private String freeSubnet() {
+        Set<String> taken = new HashSet<>();
+        docker.listNetworksCmd().exec().forEach(other -> {
+            List<Ipam.Config> configs = other.getIpam().getConfig();
+            if (configs != null) {
+                configs.forEach(config -> taken.add(config.getSubnet()));
+            }
+        });
+        return Stream.iterate(0, number -> number < SUBNETS, number -> number + 1)
+                .map(number -> PREFIX + number + ".")
+                .filter(free -> !taken.contains(free + "0/24"))
+                .findFirst()
+                .orElseThrow(() -> new IllegalStateException(
+                        "remove networks from the engine (docker network prune): all " + SUBNETS + " are taken"));
     }
 
     /** Whether an engine answers, and has the image. */
@@ -72,20 +94,20 @@ public final class ContainerArena implements Arena {
         Files.createDirectories(folder);
         ContainerArena arena = new ContainerArena(folder.toRealPath(), image, extraYaml);
         for (int node = 1; node <= nodes; node++) {
-            arena.layOut(node, initialNodes(1, nodes));
+            arena.layOut(node, arena.initialNodes(1, nodes));
         }
         return arena;
     }
 
-    private static String initialNodes(int from, int to) {
+    private String initialNodes(int from, int to) {
         return Stream.iterate(from, node -> node <= to, node -> node + 1)
                 .map(node -> node + "@" + host(node) + ":" + API_PORT)
                 .collect(Collectors.joining(","));
     }
 
     /** Clients have the bridge's address. */
-    private static String host(int node) {
-        return PREFIX + (node == CLIENTS ? 1 : FIRST_HOST + node);
+    private String host(int node) {
+        return subnet + (node == CLIENTS ? 1 : FIRST_HOST + node);
     }
 
     private void layOut(int node, String initialNodes) throws IOException {
@@ -209,7 +231,7 @@ public final class ContainerArena implements Arena {
         }
     }
 
-    private static boolean isReady(int node) {
+    private boolean isReady(int node) {
         try {
             HttpURLConnection http =
                     (HttpURLConnection) URI.create("http://" + host(node) + ":" + HTTP_PORT + "/health/ready")
