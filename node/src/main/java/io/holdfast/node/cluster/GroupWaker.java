@@ -72,6 +72,7 @@ final class GroupWaker {
         if (running != null) {
             return running;
         }
+        mine.whenComplete((ok, failure) -> waking.remove(group, mine));
         waiting.add(new Waking(replica, mine));
         startWaiting();
         return mine;
@@ -80,7 +81,7 @@ final class GroupWaker {
     private void startWaiting() {
         while (!waiting.isEmpty() && pace.begins()) {
             Waking next = waiting.poll();
-            if (next == null) {
+            if (next == null || next.done.isDone()) { // or somebody else has woken it
                 pace.ended(0, 0, false);
             } else {
                 next.start();
@@ -137,6 +138,8 @@ final class GroupWaker {
         private final PartitionReplica replica;
         private final RaftGroupHandle handle;
         private final CompletableFuture<Void> done;
+        /** Nodes of other members that do not answer, as it begins. */
+        private long down;
 
         Waking(PartitionReplica replica, CompletableFuture<Void> done) {
             this.replica = replica;
@@ -146,20 +149,14 @@ final class GroupWaker {
 
         void start() {
             long began = System.nanoTime();
-            long down =
-                    otherNodes(handle.members()).stream().filter(state::isDown).count();
+            down = otherNodes(handle.members()).stream().filter(state::isDown).count();
             var late = timer.schedule(() -> done.completeExceptionally(noLeader()), WAKE_MS, TimeUnit.MILLISECONDS);
             done.whenComplete((ok, failure) -> {
-                waking.remove(handle.group(), done);
                 late.cancel(false);
                 pace.ended(began, System.nanoTime(), down == 0 && !isRefusedHere(failure));
                 startWaiting();
             });
-            if (2 * down >= handle.members().size()) {
-                done.completeExceptionally(noLeader()); // in vain, and others wait
-            } else {
-                openers.execute(this::open);
-            }
+            openers.execute(this::open);
         }
 
         /** Whether this node would or could not open its replica, however much time it has. */
@@ -168,6 +165,10 @@ final class GroupWaker {
         }
 
         private void open() {
+            if (2 * down >= handle.members().size()) {
+                done.completeExceptionally(noLeader()); // it would be in vain, and others wait
+                return;
+            }
             try {
                 replicas.open(replica, false);
             } catch (Refusal e) {
