@@ -39,6 +39,9 @@ public final class RegisterWorkload extends Workload {
     private static final int OFFSETS = 20_000;
     private static final int CLIENTS = 3;
     private static final int OPERATIONS_PER_KEY = 60;
+    /** Each write of which nobody knows whether it happened, or when, doubles what a checker must think of. */
+    private static final int UNKNOWN_PER_KEY_MAX = 8;
+
     private static final int GROUPS_AHEAD = 4;
     private static final Duration JOIN = Duration.ofMillis(100);
     private static final int JOINS_MAX = 50;
@@ -49,6 +52,8 @@ public final class RegisterWorkload extends Workload {
     private final AtomicLong operations = new AtomicLong();
     private final AtomicLong nextValue = new AtomicLong(1);
     private int groups;
+    private long unknownKey = -1;
+    private int unknownWrites;
 
     public RegisterWorkload(Arena arena, Path folder, long beganNanos, long seed) throws IOException {
         super("registers", arena, folder, beganNanos, seed);
@@ -104,6 +109,15 @@ public final class RegisterWorkload extends Workload {
         return true;
     }
 
+    /** How a write to a key ended is not known: after some of them the next key is taken. */
+    private synchronized void unknown(long number) {
+        unknownWrites = number == unknownKey ? unknownWrites + 1 : 1;
+        unknownKey = number;
+        if (unknownWrites >= UNKNOWN_PER_KEY_MAX) {
+            operations.accumulateAndGet((number + 1) * OPERATIONS_PER_KEY, Math::max);
+        }
+    }
+
     @Override
     public void start() {
         for (int c = 0; c < CLIENTS; c++) {
@@ -128,14 +142,16 @@ public final class RegisterWorkload extends Workload {
             var stub = StreamGroupServiceGrpc.newBlockingStub(channels.get(nodes.get(random.nextInt(nodes.size()))))
                     .withDeadlineAfter(TIMEOUT_MS, TimeUnit.MILLISECONDS);
             if (random.nextInt(3) == 0) {
-                write(stub, key, group, partition);
+                if (write(stub, key, group, partition) == Type.INFO) {
+                    unknown(number);
+                }
             } else {
                 read(stub, key, group, partition);
             }
             pause(PAUSE_MS);
         }
 
-        private void write(
+        private Type write(
                 StreamGroupServiceGrpc.StreamGroupServiceBlockingStub stub, String key, String group, int partition) {
             long value = nextValue.getAndIncrement() % (OFFSETS / PARTITIONS);
             List<Object> asked = List.of(key, value);
@@ -151,8 +167,9 @@ public final class RegisterWorkload extends Workload {
                         .build());
                 history().complete(process, Type.OK, "write", asked);
                 succeeded(began);
+                return Type.OK;
             } catch (StatusRuntimeException e) {
-                ended(HoldfastException.of(e), "write", asked);
+                return ended(HoldfastException.of(e), "write", asked);
             }
         }
 
@@ -181,12 +198,13 @@ public final class RegisterWorkload extends Workload {
             }
         }
 
-        private void ended(HoldfastException why, String f, Object asked) {
+        private Type ended(HoldfastException why, String f, Object asked) {
             Type outcome = outcome(why);
             history().complete(process, outcome, f, asked, error(why));
             if (outcome == Type.INFO) {
                 process = history().newProcess();
             }
+            return outcome;
         }
     }
 
