@@ -126,8 +126,9 @@ final class MetadataMachine extends GroupMachine {
     }
 
     @Override
-    protected long indexOf(Object fetched) {
-        return ((MetadataImageRow) fetched).getAppliedIndex();
+    protected TermIndex endOf(Object fetched) {
+        MetadataImageRow row = (MetadataImageRow) fetched;
+        return TermIndex.valueOf(row.getAppliedTerm(), row.getAppliedIndex());
     }
 
     @Override

@@ -20,7 +20,6 @@ import io.holdfast.storage.log.SegmentFiles;
 import io.holdfast.storage.state.StateTables;
 import java.io.Closeable;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
@@ -200,26 +199,21 @@ final class CheckpointTransfers {
             this.tables = tables;
         }
 
-        void take(FetchCheckpointResponse part) {
-            try {
-                switch (part.getPartCase()) {
-                    case START -> checkpoint = part.getStart().getPartition();
-                    case CHUNK -> write(part.getChunk());
-                    case QUEUE -> queues.add(part.getQueue());
-                    case STREAM_GROUP -> streamGroups.add(part.getStreamGroup());
-                    case SCHEDULED ->
-                        tables.scheduled(generation()).take(part.getScheduled().getRowsList());
-                    case MESSAGE_IDS ->
-                        tables.messageIds(generation())
-                                .take(part.getMessageIds().getRowsList());
-                    case END -> {
-                        producers.addAll(part.getEnd().getProducersList());
-                        ended = true;
-                    }
-                    default -> throw new IOException("unknown part of a checkpoint");
+        void take(FetchCheckpointResponse part) throws IOException {
+            switch (part.getPartCase()) {
+                case START -> checkpoint = part.getStart().getPartition();
+                case CHUNK -> write(part.getChunk());
+                case QUEUE -> queues.add(part.getQueue());
+                case STREAM_GROUP -> streamGroups.add(part.getStreamGroup());
+                case SCHEDULED ->
+                    tables.scheduled(generation()).take(part.getScheduled().getRowsList());
+                case MESSAGE_IDS ->
+                    tables.messageIds(generation()).take(part.getMessageIds().getRowsList());
+                case END -> {
+                    producers.addAll(part.getEnd().getProducersList());
+                    ended = true;
                 }
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
+                default -> throw new IOException("unknown part of a checkpoint");
             }
         }
 

@@ -37,8 +37,8 @@ import io.holdfast.storage.log.PartitionLog;
 import io.holdfast.storage.log.SegmentRewrite;
 import io.holdfast.storage.state.StateTables;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -492,19 +492,30 @@ final class PartitionMachine extends GroupMachine {
 
     @Override
     protected Object fetch(int leaderNode, long minIndex) throws IOException {
-        Path copy = paths.emptyCopyFolder();
-        rows.deleteAllBut(rowsGeneration());
-        CheckpointTransfers.Incoming incoming = new CheckpointTransfers.Incoming(copy, rows);
+        long generation = rowsGeneration();
+        whileOpen(() -> {
+            paths.emptyCopyFolder();
+            rows.deleteAllBut(generation);
+        });
+        CheckpointTransfers.Incoming incoming = new CheckpointTransfers.Incoming(paths.copyFolder(), rows);
         try (incoming) {
-            source.fetch(leaderNode, groupId(), minIndex, incoming::take);
+            source.fetch(leaderNode, groupId(), minIndex, part -> {
+                try {
+                    whileOpen(() -> incoming.take(part));
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
             incoming.finish();
         }
         return incoming;
     }
 
     @Override
-    protected long indexOf(Object fetched) {
-        return ((CheckpointTransfers.Incoming) fetched).rows().checkpoint().getAppliedIndex();
+    protected TermIndex endOf(Object fetched) {
+        PartitionCheckpoint checkpoint =
+                ((CheckpointTransfers.Incoming) fetched).rows().checkpoint();
+        return TermIndex.valueOf(checkpoint.getAppliedTerm(), checkpoint.getAppliedIndex());
     }
 
     /**

@@ -29,19 +29,21 @@ record PartitionPaths(Path root, Path raft) {
         return root.resolve(folder);
     }
 
-    /** An empty folder to copy into. */
-    Path emptyCopyFolder() throws IOException {
-        Path copy = root.resolve(COPY);
-        deleteTree(copy);
-        DurableDirectory.create(copy);
-        return copy;
+    /** To copy into. */
+    Path copyFolder() {
+        return root.resolve(COPY);
+    }
+
+    void emptyCopyFolder() throws IOException {
+        deleteTree(copyFolder());
+        DurableDirectory.create(copyFolder());
     }
 
     void moveCopyTo(String folder) throws IOException {
         // A folder of that name can only be one that an install left before its checkpoint was stored.
         deleteTree(log(folder));
-        DurableDirectory.force(root.resolve(COPY));
-        Files.move(root.resolve(COPY), log(folder), StandardCopyOption.ATOMIC_MOVE);
+        DurableDirectory.force(copyFolder());
+        Files.move(copyFolder(), log(folder), StandardCopyOption.ATOMIC_MOVE);
     }
 
     /** Deletes what the stored checkpoint does not name: it has been replaced. */

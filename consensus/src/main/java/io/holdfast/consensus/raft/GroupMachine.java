@@ -43,10 +43,12 @@ public abstract class GroupMachine extends BaseStateMachine {
     private final GroupListener listener;
     private final Executor installer;
     private final Object stateLock = new Object();
+    private final Object fetchLock = new Object();
     private volatile @Nullable TermIndex checkpointed;
     /** Between the copying of a checkpoint and the moment that Ratis has taken notice. */
     private volatile boolean installed;
 
+    private volatile boolean closed;
     private volatile @Nullable String damage;
 
     protected GroupMachine(GroupId groupId, GroupListener listener, Executor installer) {
@@ -87,8 +89,8 @@ public abstract class GroupMachine extends BaseStateMachine {
      */
     protected abstract Object fetch(int leaderNode, long minIndex) throws IOException;
 
-    /** Up to where a fetched checkpoint goes. */
-    protected abstract long indexOf(Object fetched);
+    /** The last entry that a fetched checkpoint holds. */
+    protected abstract TermIndex endOf(Object fetched);
 
     /** Replaces the state, on disk and in memory, by the copy. Under the state lock. */
     protected abstract TermIndex adopt(Object fetched) throws IOException;
@@ -101,6 +103,30 @@ public abstract class GroupMachine extends BaseStateMachine {
 
     protected final Object stateLock() {
         return stateLock;
+    }
+
+    /** A step of {@link #fetch}. */
+    protected interface FetchStep {
+        void run() throws IOException;
+    }
+
+    /**
+     * Runs a step of {@link #fetch} that touches what another machine of this group would find here; not under the state
+     * lock. When {@link #close} has returned, none is running and none will.
+     *
+     * @throws IOException if this machine is closed
+     */
+    protected final void whileOpen(FetchStep step) throws IOException {
+        synchronized (fetchLock) {
+            checkOpen();
+            step.run();
+        }
+    }
+
+    private void checkOpen() throws IOException {
+        if (closed) {
+            throw new IOException(groupId + " was closed here while it was copied");
+        }
     }
 
     protected final void withdraw(Throwable cause) {
@@ -264,13 +290,15 @@ public abstract class GroupMachine extends BaseStateMachine {
                     try {
                         long minIndex = firstInLog.getIndex() - 1;
                         synchronized (stateLock) {
-                            if (needsNoCopy(Math.max(0, minIndex))) {
+                            if (hasApplied(Math.max(0, minIndex)) || hasInLog(firstInLog)) {
                                 return null;
                             }
                         }
                         Object fetched = fetch(Peer.nodeIdOf(leader), minIndex);
+                        TermIndex end = endOf(fetched);
                         synchronized (stateLock) {
-                            if (needsNoCopy(indexOf(fetched))) {
+                            checkOpen();
+                            if (hasApplied(end.getIndex()) || hasInLog(end)) {
                                 return null;
                             }
                             TermIndex adopted = adopt(fetched);
@@ -292,17 +320,37 @@ public abstract class GroupMachine extends BaseStateMachine {
                 installer);
     }
 
-    /**
-     * Ratis has every member copy that is added anew, also one that was one a moment ago. One that has applied as much
-     * keeps what it has: to go back would be to forget, and Ratis' log cannot go back behind its end. To Ratis it says
-     * that there was nothing to be had, and the leader goes on with entries. Under the state lock.
-     */
-    private boolean needsNoCopy(long index) {
+    // Ratis has every member copy that is added anew, also one that was one a moment ago. One that has as much keeps
+    // what
+    // it has: to go back would be to forget, and Ratis' log cannot go back behind its end, nor can it be told of a
+    // checkpoint that ends before it does. To Ratis it says that there was nothing to be had, and the leader goes on
+    // with
+    // entries.
+
+    /** Under the state lock. */
+    private boolean hasApplied(long index) {
         boolean enough = getLastAppliedTermIndex().getIndex() >= index;
         if (enough) {
             LOG.info("{} has applied up to {}, and needs no copy of {}", groupId, getLastAppliedTermIndex(), index);
         }
         return enough;
+    }
+
+    /**
+     * Whether the Raft log has an entry of the leader's: then all before it are the leader's too, by Raft's log matching
+     * property, and those that are not applied yet will be.
+     */
+    private boolean hasInLog(TermIndex leaders) throws IOException {
+        RaftServer server = getServer().getNow(null);
+        if (server == null) {
+            return false;
+        }
+        boolean there =
+                leaders.equals(server.getDivision(groupId.raft()).getRaftLog().getTermIndex(leaders.getIndex()));
+        if (there) {
+            LOG.info("{} has entry {} in its Raft log, and needs no copy of it", groupId, leaders);
+        }
+        return there;
     }
 
     @Override
@@ -356,6 +404,9 @@ public abstract class GroupMachine extends BaseStateMachine {
 
     @Override
     public void close() throws IOException {
+        synchronized (fetchLock) {
+            closed = true;
+        }
         synchronized (stateLock) {
             release();
         }

@@ -1,9 +1,11 @@
 package io.holdfast.consensus.raft;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.holdfast.storage.log.PayloadGoneException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletionException;
@@ -60,6 +62,23 @@ class GroupMachineTest {
         assertThat(ask(machine, 200)).as("nothing is installed").isNull();
         assertThat(machine.steps).containsExactly("fetch from 2 at least 199");
         assertThat(machine.getLastAppliedTermIndex().getIndex()).isEqualTo(505);
+    }
+
+    /** What is there then belongs to whoever opened the group again. */
+    @Test
+    void aReplicaThatIsClosedWhileItCopiesTouchesNothing() {
+        Machine machine = new Machine(500);
+        machine.duringFetch = () -> {
+            try {
+                machine.close();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        };
+        assertThatThrownBy(() -> ask(machine, 200)).hasMessageContaining("was closed here while it was copied");
+        assertThatThrownBy(() -> machine.whileOpen(() -> machine.steps.add("write")))
+                .hasMessageContaining("was closed here while it was copied");
+        assertThat(machine.steps).containsExactly("fetch from 2 at least 199", "release");
     }
 
     /** An appender may be about to read what is written anew at that moment: no reason to stop. */
@@ -130,17 +149,19 @@ class GroupMachineTest {
         }
 
         @Override
-        protected long indexOf(Object fetched) {
-            return (Long) fetched;
+        protected TermIndex endOf(Object fetched) {
+            return TermIndex.valueOf(3, (Long) fetched);
         }
 
         @Override
         protected TermIndex adopt(Object fetched) {
             steps.add("adopt " + fetched);
-            return TermIndex.valueOf(3, (Long) fetched);
+            return endOf(fetched);
         }
 
         @Override
-        protected void release() {}
+        protected void release() {
+            steps.add("release");
+        }
     }
 }

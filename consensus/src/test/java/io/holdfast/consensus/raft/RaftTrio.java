@@ -61,7 +61,7 @@ final class RaftTrio implements Closeable {
             RaftGroupHandle replica = host.atRest(GROUP, Rest.unborn(peers));
             members.add(new Member(host, peer, replica));
             if (members.size() <= open) {
-                host.open(replica, peers, new Forgetful());
+                host.open(replica, peers, new Forgetful(null));
             }
         }
         this.peers = peers;
@@ -101,10 +101,15 @@ final class RaftTrio implements Closeable {
         return members.get(ordinal).replica;
     }
 
-    /** Opens one that was not open at first. */
+    /** Opens one that is not open. */
     void open(int ordinal) throws IOException {
+        open(ordinal, null);
+    }
+
+    /** As {@link #open(int)}; told to copy a checkpoint, it gets this one. */
+    void open(int ordinal, @Nullable TermIndex copied) throws IOException {
         Member member = members.get(ordinal);
-        member.host.open(member.replica, peers, new Forgetful());
+        member.host.open(member.replica, peers, new Forgetful(copied));
     }
 
     void closeLeader() throws IOException {
@@ -122,6 +127,11 @@ final class RaftTrio implements Closeable {
 
     /** Tells a follower, in the leader's name, that its log begins with its last entry: what is before should be copied. */
     void tellToInstall(int ordinal) throws IOException {
+        tellToInstall(ordinal, leader().logEnd().index());
+    }
+
+    /** @param firstInLog entry of the leader's present term with which its log begins */
+    void tellToInstall(int ordinal, long firstInLog) throws IOException {
         Peer follower = members.get(ordinal).peer;
         RaftRpcRequestProto header = RaftRpcRequestProto.newBuilder()
                 .setRequestorId(members.get(0).peer.raftId().toByteString())
@@ -134,13 +144,19 @@ final class RaftTrio implements Closeable {
                 .setNotification(InstallSnapshotRequestProto.NotificationProto.newBuilder()
                         .setFirstAvailableTermIndex(TermIndexProto.newBuilder()
                                 .setTerm(leader().logEnd().term())
-                                .setIndex(leader().logEnd().index())))
+                                .setIndex(firstInLog)))
                 .build();
         RawCall.install(follower.address(), told.toByteArray());
     }
 
     void restLeader() throws IOException {
-        members.get(0).host.rest(leader(), new Rest(leader().term(), leader().logEnd(), leader().members()));
+        rest(0);
+    }
+
+    /** Puts one to rest: it keeps its Raft log and its votes. */
+    void rest(int ordinal) throws IOException {
+        RaftGroupHandle replica = replica(ordinal);
+        members.get(ordinal).host.rest(replica, new Rest(replica.term(), replica.logEnd(), replica.members()));
     }
 
     static void await(BooleanSupplier condition) throws InterruptedException {
@@ -164,8 +180,11 @@ final class RaftTrio implements Closeable {
 
     /** Applies everything and keeps nothing. */
     private static final class Forgetful extends GroupMachine {
-        Forgetful() {
+        private final @Nullable TermIndex copied;
+
+        Forgetful(@Nullable TermIndex copied) {
             super(GROUP, new Silent(), CompletableFuture.delayedExecutor(INSTALL_MS, TimeUnit.MILLISECONDS));
+            this.copied = copied;
         }
 
         @Override
@@ -183,17 +202,20 @@ final class RaftTrio implements Closeable {
 
         @Override
         protected Object fetch(int leaderNode, long minIndex) {
-            throw new UnsupportedOperationException();
+            if (copied == null) {
+                throw new UnsupportedOperationException();
+            }
+            return copied;
         }
 
         @Override
-        protected long indexOf(Object fetched) {
-            throw new UnsupportedOperationException();
+        protected TermIndex endOf(Object fetched) {
+            return (TermIndex) fetched;
         }
 
         @Override
         protected TermIndex adopt(Object fetched) {
-            throw new UnsupportedOperationException();
+            return (TermIndex) fetched;
         }
 
         @Override
