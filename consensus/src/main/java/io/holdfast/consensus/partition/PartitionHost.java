@@ -146,7 +146,7 @@ public final class PartitionHost {
             raft.open(replica.group(), peers, machine);
             replica.opened(machine);
         } catch (IOException | RuntimeException e) {
-            replica.closed();
+            replica.closed(restingLog(group));
             replica.failed(e.getMessage() == null ? e.toString() : e.getMessage());
             throw e;
         }
@@ -182,9 +182,11 @@ public final class PartitionHost {
     public Rest close(PartitionReplica replica) throws IOException {
         RaftGroupHandle handle = replica.group();
         Rest facts = new Rest(handle.term(), handle.logEnd(), List.copyOf(handle.members()));
-        replica.closing(restingLog(handle.group()));
+        RestingLog meanwhile = restingLog(handle.group());
+        meanwhile.freeze();
+        replica.closing(meanwhile);
         raft.rest(handle, facts);
-        replica.closed();
+        replica.closed(restingLog(handle.group()));
         return facts;
     }
 

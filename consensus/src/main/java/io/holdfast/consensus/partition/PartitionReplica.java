@@ -165,6 +165,10 @@ public final class PartitionReplica {
         usedNanos = System.nanoTime();
         openFailure = null;
         atRest = false;
+        RestingLog before = restingLog;
+        if (before != null) {
+            before.freeze();
+        }
     }
 
     void opened(PartitionMachine open) throws IOException {
@@ -188,7 +192,7 @@ public final class PartitionReplica {
         refuseWaiting();
     }
 
-    /** Before Raft closes: reads go to the closed log from here on, and appends wait. */
+    /** Before Raft closes: appends wait, and reads are to be tried again, but for what this frozen log knows. */
     void closing(RestingLog log) {
         PartitionMachine before = machine;
         if (before != null) {
@@ -205,8 +209,9 @@ public final class PartitionReplica {
         streamGroups.coordinator().follows(notLeader());
     }
 
-    /** Raft is closed. */
-    void closed() {
+    /** Raft is closed: reads go to the closed log from here on. */
+    void closed(RestingLog log) {
+        restingLog = log;
         atRest = true;
     }
 

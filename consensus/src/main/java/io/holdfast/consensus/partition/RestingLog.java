@@ -35,7 +35,7 @@ final class RestingLog implements Closeable {
 
     private @Nullable PartitionLog log;
     private long usedNanos;
-    private boolean closed;
+    private boolean frozen;
 
     /** @param rows of the replica; it has no checkpoint if it was never opened */
     RestingLog(PartitionPaths paths, LogIdentity identity, LogSettings settings, CheckpointRows rows)
@@ -122,13 +122,13 @@ final class RestingLog implements Closeable {
     }
 
     private synchronized PartitionLog open() throws IOException {
-        if (closed) {
-            throw new IOException("the replica is being opened");
-        }
         usedNanos = System.nanoTime();
         PartitionLog open = log;
         if (open == null) {
-            open = PartitionLog.open(paths.log(folder), identity, settings, checkpoint, List.of());
+            if (frozen) {
+                throw new IOException("the replica is being opened or closed");
+            }
+            open = PartitionLog.openToRead(paths.log(folder), identity, settings, checkpoint);
             log = open;
         }
         return open;
@@ -143,9 +143,14 @@ final class RestingLog implements Closeable {
         }
     }
 
+    /** From now on opens no files: those that the checkpoint names may go at any time. */
+    synchronized void freeze() {
+        frozen = true;
+    }
+
     @Override
     public synchronized void close() throws IOException {
-        closed = true;
+        frozen = true;
         PartitionLog open = log;
         if (open != null) {
             open.close();

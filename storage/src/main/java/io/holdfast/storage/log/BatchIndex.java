@@ -36,17 +36,9 @@ final class BatchIndex implements Closeable {
         return new BatchIndex(file, channel, 0);
     }
 
-    /** Opens with the entries that a checkpoint vouches for; later ones are dropped. */
-    static BatchIndex open(Path file, long count) throws IOException {
-        FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
-        long bytes = count * BatchEntry.BYTES;
-        if (channel.size() < bytes) {
-            long size = channel.size();
-            channel.close();
-            throw new DamagedLogException(file + " has " + size + " bytes, the checkpoint knows of " + bytes);
-        }
-        channel.truncate(bytes);
-        return new BatchIndex(file, channel, count);
+    /** Opens with the entries that a checkpoint vouches for. */
+    static BatchIndex open(Path file, long count, Access access) throws IOException {
+        return new BatchIndex(file, access.open(file, count * BatchEntry.BYTES), count);
     }
 
     long count() {

@@ -102,7 +102,7 @@ final class LogRecovery {
                 leftOver.add(name);
                 continue;
             }
-            Segment segment = Segment.open(directory, identity, name, state);
+            Segment segment = Segment.open(directory, identity, name, state, Access.WRITE);
             if (segment == null) {
                 leftOver.add(name);
             } else {

@@ -8,8 +8,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -105,6 +107,35 @@ public final class PartitionLog implements Closeable {
         PartitionLog log = new PartitionLog(directory, identity, settings, checkpoint, recovery.segments());
         recovery.pending().forEach(frame -> log.pending.put(frame.id().index(), frame));
         return log;
+    }
+
+    /**
+     * Opens what a checkpoint names, to read it. Nothing is written and nothing cut: somebody else may have opened the log,
+     * and go on with it.
+     *
+     * @throws DamagedLogException if bytes that must be there are not; also if they have been trimmed or written anew since
+     */
+    public static PartitionLog openToRead(
+            Path directory, LogIdentity identity, LogSettings settings, LogCheckpoint checkpoint) throws IOException {
+        List<Segment> segments = new ArrayList<>();
+        boolean done = false;
+        try {
+            for (SegmentState state : checkpoint.segments()) {
+                Segment.Name name = new Segment.Name(state.id(), state.generation());
+                segments.add(Objects.requireNonNull(
+                        Segment.open(directory, identity, name, state, Access.READ),
+                        "a segment with a state is there"));
+            }
+            segments.sort(Comparator.comparing(Segment::id));
+            done = true;
+        } finally {
+            if (!done) {
+                for (Segment segment : segments) {
+                    segment.close();
+                }
+            }
+        }
+        return new PartitionLog(directory, identity, settings, checkpoint, segments);
     }
 
     // ---- Raft's side

@@ -53,16 +53,11 @@ final class RemovedOffsets implements Closeable {
         return new RemovedOffsets(file, channel, base);
     }
 
-    /** Opens with the ranges that a checkpoint vouches for; later ones are dropped. */
-    static RemovedOffsets open(Path file, long base, long count) throws IOException {
-        FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    /** Opens with the ranges that a checkpoint vouches for. */
+    static RemovedOffsets open(Path file, long base, long count, Access access) throws IOException {
+        FileChannel channel = access.open(file, count * BYTES);
         boolean opened = false;
         try {
-            if (channel.size() < count * BYTES) {
-                throw new DamagedLogException(
-                        file + " has " + channel.size() + " bytes, the checkpoint knows of " + count * BYTES);
-            }
-            channel.truncate(count * BYTES);
             RemovedOffsets removed = new RemovedOffsets(file, channel, base);
             removed.load(count);
             opened = true;

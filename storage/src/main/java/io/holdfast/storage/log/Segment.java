@@ -121,14 +121,15 @@ final class Segment implements Closeable {
      * @param state what the checkpoint knows of it; null for one that is younger than the checkpoint
      * @return null if the file was created so shortly before a crash that it has no header yet: it holds nothing
      */
-    static @Nullable Segment open(Path directory, LogIdentity identity, Name name, @Nullable SegmentState state)
+    static @Nullable Segment open(
+            Path directory, LogIdentity identity, Name name, @Nullable SegmentState state, Access access)
             throws IOException {
         Path file = name.in(directory, DATA_SUFFIX);
         Path indexFile = name.in(directory, INDEX_SUFFIX);
         if (!Files.exists(file) || (state != null && !Files.exists(indexFile))) {
             throw new DamagedLogException("the checkpoint names " + file + " but it is not there");
         }
-        FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        FileChannel channel = access.open(file);
         boolean opened = false;
         try {
             long size = channel.size();
@@ -144,16 +145,17 @@ final class Segment implements Closeable {
                 throw new DamagedLogException(file + " has " + size + " bytes, the checkpoint knows of " + applied);
             }
             BatchIndex index = Files.exists(indexFile)
-                    ? BatchIndex.open(indexFile, state == null ? 0 : state.indexEntries())
+                    ? BatchIndex.open(indexFile, state == null ? 0 : state.indexEntries(), access)
                     : BatchIndex.create(indexFile);
             long rewrittenTo = state == null ? -1 : state.rewrittenTo();
-            Segment segment = new Segment(name, firstIndex, rewrittenTo, directory, channel, index, size, applied);
+            long known = access == Access.WRITE ? size : applied;
+            Segment segment = new Segment(name, firstIndex, rewrittenTo, directory, channel, index, known, applied);
             if (index.count() > 0) {
                 segment.baseOffset = index.get(0).baseOffset();
             }
             if (state != null && state.removedRanges() > 0) {
                 segment.removed = RemovedOffsets.open(
-                        name.in(directory, REMOVED_SUFFIX), segment.baseOffset, state.removedRanges());
+                        name.in(directory, REMOVED_SUFFIX), segment.baseOffset, state.removedRanges(), access);
             }
             opened = true;
             return segment;

@@ -284,6 +284,29 @@ class PartitionLogTest {
         assertThat(Batches.readAll(reopened, 700)).isEqualTo(expected);
     }
 
+    /** A replica at rest may be read at the moment that it is opened to be written. */
+    @Test
+    void shouldBeReadBesideItsWriter() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        List<String> expected = fill(log, 1, 20);
+        LogCheckpoint checkpoint = log.checkpoint();
+        List<String> grown = new ArrayList<>(expected);
+        append(log, 21, "later");
+        grown.add("20=later");
+        ByteBuffer unfinished = Batches.of("not applied");
+        log.write(new FrameId(22, 1), unfinished).get();
+
+        try (PartitionLog reader = PartitionLog.openToRead(directory.resolve("log"), IDENTITY, SMALL, checkpoint)) {
+            assertThat(Batches.readAll(reader, 700)).isEqualTo(expected);
+        }
+
+        assertThat(Batches.readAll(log, 700)).isEqualTo(grown);
+        log.apply(new FrameId(22, 1), 220, List.of(Batches.whole(unfinished)));
+        grown.add("21=not applied");
+        assertThat(Batches.readAll(log, 700)).isEqualTo(grown);
+        assertThat(Batches.readAll(open(log.checkpoint()), 700)).isEqualTo(grown);
+    }
+
     private PartitionLog open(LogCheckpoint checkpoint, FrameId... required) throws IOException {
         PartitionLog log = PartitionLog.open(directory.resolve("log"), IDENTITY, SMALL, checkpoint, List.of(required));
         opened.add(log);
