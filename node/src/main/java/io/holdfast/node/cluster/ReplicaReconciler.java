@@ -14,7 +14,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
@@ -50,7 +49,7 @@ public final class ReplicaReconciler implements Closeable {
     private final Executor openers;
     private final ScheduledExecutorService thread;
     private final AtomicBoolean queued = new AtomicBoolean();
-    private final Set<GroupId> busy = ConcurrentHashMap.newKeySet();
+    private final BusyReplicas busy = new BusyReplicas();
     private final Map<GroupId, Long> housekeptAt = new HashMap<>();
     private final Map<GroupId, Long> checkpointedBytes = new HashMap<>();
     private final LeaderSpread leaders;
@@ -176,7 +175,7 @@ public final class ReplicaReconciler implements Closeable {
     /** Runs what may block, once at a time per replica. */
     private void apart(PartitionReplica replica, Runnable work) {
         GroupId group = replica.group().group();
-        if (!busy.add(group)) {
+        if (!busy.begin(group, System.nanoTime())) {
             return;
         }
         try {
@@ -184,11 +183,11 @@ public final class ReplicaReconciler implements Closeable {
                 try {
                     work.run();
                 } finally {
-                    busy.remove(group);
+                    busy.end(group);
                 }
             });
         } catch (RejectedExecutionException e) {
-            busy.remove(group);
+            busy.end(group);
             LOG.debug("stopping");
         }
     }
@@ -236,6 +235,10 @@ public final class ReplicaReconciler implements Closeable {
         members.flush();
         resting.wakeNeighbours();
         leaders.spread(image, state.replicas());
+        String held = busy.report(System.nanoTime());
+        if (!held.isEmpty()) {
+            LOG.warn("{}", held);
+        }
     }
 
     private void housekeepIfDue(GroupId group, PartitionReplica replica) {
