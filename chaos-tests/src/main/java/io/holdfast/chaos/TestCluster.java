@@ -53,7 +53,8 @@ public final class TestCluster implements AutoCloseable {
      * Nodes of tests live for seconds, in which the optimizing compiler takes more from the processors than it gives
      * back. Empty: as in production.
      */
-    private static final String NODE_JVM = System.getProperty("holdfast.node-jvm", "-XX:TieredStopAtLevel=1");
+    private static final String NODE_JVM =
+            System.getProperty("holdfast.node-jvm", "-XX:TieredStopAtLevel=1 -XX:-UseG1GC -XX:+UseSerialGC");
 
     private TestCluster(LocalCluster cluster) {
         this.cluster = cluster;

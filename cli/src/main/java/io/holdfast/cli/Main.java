@@ -18,6 +18,8 @@ import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.ServiceLoader;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -39,8 +41,13 @@ import picocli.CommandLine.HelpCommand;
             "  holdfast consume notes",
             ""
         },
-        footer = {"", "Every command explains itself: holdfast COMMAND --help"},
-        subcommands = {
+        footer = {"", "Every command explains itself: holdfast COMMAND --help"})
+public final class Main implements Runnable {
+    static final int EXIT_FAILED = 1;
+    static final int EXIT_USAGE = 2;
+    static final int EXIT_CONFIG = 3;
+
+    private static final List<Class<?>> COMMANDS = List.of(
             QuickstartCommand.class,
             DevCommand.class,
             UpCommand.class,
@@ -62,13 +69,7 @@ import picocli.CommandLine.HelpCommand;
             NodeCommand.class,
             ScrubCommand.class,
             DoctorCommand.class,
-            BenchCommand.class,
-            HelpCommand.class
-        })
-public final class Main implements Runnable {
-    static final int EXIT_FAILED = 1;
-    static final int EXIT_USAGE = 2;
-    static final int EXIT_CONFIG = 3;
+            BenchCommand.class);
 
     @CommandLine.Spec
     CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
@@ -85,12 +86,28 @@ public final class Main implements Runnable {
     /** Runs a command line and returns the exit code. */
     public static int execute(String... args) {
         CommandLine commands = new CommandLine(new Main());
-        for (CommandSource more : ServiceLoader.load(CommandSource.class)) {
-            more.commands().forEach(commands::addSubcommand);
-        }
+        commands(args.length == 0 ? "" : args[0]).forEach(commands::addSubcommand);
         return commands.setCaseInsensitiveEnumValuesAllowed(true)
                 .setExecutionExceptionHandler((failure, command, parsed) -> explain(failure, command))
                 .execute(args);
+    }
+
+    /**
+     * The command of this name alone; all if there is none. To make them all takes as long as many a command, and a good
+     * part of a node's start.
+     */
+    private static List<Class<?>> commands(String name) {
+        List<Class<?>> all = new ArrayList<>(COMMANDS);
+        for (CommandSource more : ServiceLoader.load(CommandSource.class)) {
+            all.addAll(more.commands());
+        }
+        for (Class<?> command : all) {
+            if (command.getAnnotation(Command.class).name().equals(name)) {
+                return List.of(command);
+            }
+        }
+        all.add(HelpCommand.class);
+        return all;
     }
 
     private static int explain(Exception failure, CommandLine command) throws Exception {

@@ -6,7 +6,7 @@ import java.util.List;
 /** What this module adds to the command line. */
 public final class ChaosCommands implements CommandSource {
     @Override
-    public List<Object> commands() {
-        return List.of(new ChaosCommand(), new VerifyCommand());
+    public List<Class<?>> commands() {
+        return List.of(ChaosCommand.class, VerifyCommand.class);
     }
 }
