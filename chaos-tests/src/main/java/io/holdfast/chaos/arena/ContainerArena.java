@@ -24,6 +24,7 @@ import org.testcontainers.DockerClientFactory;
 import org.testcontainers.containers.BindMode;
 import org.testcontainers.containers.GenericContainer;
 import org.testcontainers.containers.Network;
+import org.testcontainers.containers.output.FrameConsumerResultCallback;
 import org.testcontainers.containers.output.OutputFrame;
 import org.testcontainers.utility.DockerImageName;
 
@@ -140,6 +141,19 @@ public final class ContainerArena implements Arena {
         return container;
     }
 
+    /** Of a container that was started again: nobody listens to it any more. */
+    private void followLog(int node) {
+        FrameConsumerResultCallback listener = new FrameConsumerResultCallback();
+        listener.addConsumer(OutputFrame.OutputType.STDOUT, frame -> log(node, frame));
+        listener.addConsumer(OutputFrame.OutputType.STDERR, frame -> log(node, frame));
+        docker.logContainerCmd(id(node))
+                .withStdOut(true)
+                .withStdErr(true)
+                .withFollowStream(true)
+                .withTail(0)
+                .exec(listener);
+    }
+
     private void log(int node, OutputFrame frame) {
         try {
             Files.writeString(
@@ -210,6 +224,7 @@ public final class ContainerArena implements Arena {
     public void start(int node) throws IOException {
         if (containers.containsKey(node)) {
             docker.startContainerCmd(id(node)).exec();
+            followLog(node);
         } else {
             create(node).start();
         }
