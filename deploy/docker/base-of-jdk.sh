@@ -12,6 +12,7 @@ chmod 1777 "$root/tmp"
 modules=java.base,java.logging,java.management,java.naming,java.sql,java.xml,java.net.http,java.instrument
 modules=$modules,java.security.jgss,jdk.unsupported,jdk.httpserver,jdk.crypto.ec,jdk.management,jdk.jfr,jdk.zipfs,jdk.net
 "$java_home/bin/jlink" --add-modules "$modules" --strip-debug --no-header-files --no-man-pages --output "$root/opt/java"
+"$root/opt/java/bin/java" -Xshare:dump >/dev/null
 
 # Shared libraries at their own paths, links followed.
 libraries() {

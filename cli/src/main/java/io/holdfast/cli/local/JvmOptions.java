@@ -21,6 +21,10 @@ final class JvmOptions {
                 "-XX:+ExitOnOutOfMemoryError",
                 // Ours, also where a test brings another one along.
                 "-Dlogback.configurationFile=holdfast-logback.xml"));
+        String archive = System.getProperty("holdfast.class-archive", ""); // told by the launcher
+        if (!archive.isEmpty()) {
+            options.addAll(List.of("-XX:SharedArchiveFile=" + archive, "-Xlog:cds=off", "-Xlog:cds+dynamic=off"));
+        }
         if (Runtime.version().feature() >= NATIVE_ACCESS_SINCE) {
             options.add("--enable-native-access=ALL-UNNAMED");
             options.add("--sun-misc-unsafe-memory-access=allow");
