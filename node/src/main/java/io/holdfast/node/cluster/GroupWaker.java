@@ -7,7 +7,6 @@ import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.raft.Peer;
 import io.holdfast.consensus.raft.RaftGroupHandle;
 import io.holdfast.consensus.raft.RaftGroupHandle.LogEnd;
-import io.holdfast.internal.v1.NodeServiceGrpc;
 import io.holdfast.internal.v1.StandForElectionRequest;
 import io.holdfast.internal.v1.StandForElectionResponse;
 import io.holdfast.internal.v1.WakeGroupsRequest;
@@ -120,9 +119,7 @@ final class GroupWaker {
         if (address.isEmpty()) {
             return CompletableFuture.failedFuture(new IOException("no address of node " + node + " is known"));
         }
-        return Calls.detached(() -> NodeServiceGrpc.newFutureStub(channels.to(address))
-                        .withDeadlineAfter(ANSWER_MS, TimeUnit.MILLISECONDS)
-                        .wakeGroups(request.build()))
+        return channels.ask(address, ANSWER_MS, stub -> stub.wakeGroups(request.build()))
                 .thenApply(answer -> answer.getGroupsList());
     }
 
@@ -235,12 +232,10 @@ final class GroupWaker {
         }
 
         private void askToStand(int node) {
-            Calls.detached(() -> NodeServiceGrpc.newFutureStub(channels.to(state.apiAddress(node)))
-                            .withDeadlineAfter(ANSWER_MS, TimeUnit.MILLISECONDS)
-                            .standForElection(StandForElectionRequest.newBuilder()
-                                    .setGroupId(UnsafeByteOperations.unsafeWrap(
-                                            handle.group().bytes()))
-                                    .build()))
+            StandForElectionRequest request = StandForElectionRequest.newBuilder()
+                    .setGroupId(UnsafeByteOperations.unsafeWrap(handle.group().bytes()))
+                    .build();
+            channels.ask(state.apiAddress(node), ANSWER_MS, stub -> stub.standForElection(request))
                     .exceptionally(e -> StandForElectionResponse.getDefaultInstance());
         }
 

@@ -1,12 +1,16 @@
 package io.holdfast.node.cluster;
 
+import com.google.common.util.concurrent.ListenableFuture;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.NettyChannelBuilder;
 import io.holdfast.internal.v1.NodeServiceGrpc;
+import io.holdfast.internal.v1.NodeServiceGrpc.NodeServiceFutureStub;
 import java.io.Closeable;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 
 /** Connections to other nodes' API ports, one per address, made when first needed. */
 public final class NodeChannels implements Closeable {
@@ -27,6 +31,13 @@ public final class NodeChannels implements Closeable {
 
     NodeServiceGrpc.NodeServiceBlockingStub node(String address, long timeoutMs) {
         return NodeServiceGrpc.newBlockingStub(to(address)).withDeadlineAfter(timeoutMs, TimeUnit.MILLISECONDS);
+    }
+
+    /** A call for this node's own sake; see {@link Calls#detached}. */
+    <T> CompletableFuture<T> ask(
+            String address, long timeoutMs, Function<NodeServiceFutureStub, ListenableFuture<T>> call) {
+        return Calls.detached(() -> call.apply(
+                NodeServiceGrpc.newFutureStub(to(address)).withDeadlineAfter(timeoutMs, TimeUnit.MILLISECONDS)));
     }
 
     @Override

@@ -7,14 +7,12 @@ import io.holdfast.consensus.raft.RaftGroupHandle;
 import io.holdfast.consensus.raft.RaftGroupHandle.LogEnd;
 import io.holdfast.internal.v1.ConfirmRestRequest;
 import io.holdfast.internal.v1.ConfirmRestResponse;
-import io.holdfast.internal.v1.NodeServiceGrpc;
 import io.holdfast.internal.v1.RestingGroup;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -126,9 +124,7 @@ final class RestConfirmations {
             if (address.isEmpty() || state.isDown(node)) {
                 return CompletableFuture.failedFuture(new IllegalStateException("node " + node + " is not there"));
             }
-            return Calls.detached(() -> NodeServiceGrpc.newFutureStub(channels.to(address))
-                    .withDeadlineAfter(ANSWER_MS, TimeUnit.MILLISECONDS)
-                    .confirmRest(request));
+            return channels.ask(address, ANSWER_MS, stub -> stub.confirmRest(request));
         }
     }
 }

@@ -6,7 +6,6 @@ import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.raft.Peer;
 import io.holdfast.consensus.raft.RaftGroupHandle;
 import io.holdfast.consensus.raft.RaftGroupHandle.LogEnd;
-import io.holdfast.internal.v1.NodeServiceGrpc;
 import io.holdfast.internal.v1.RestGroupRequest;
 import io.holdfast.internal.v1.WokenGroup;
 import java.io.IOException;
@@ -24,7 +23,6 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -215,13 +213,12 @@ public final class RestingGroups implements PartitionReplica.Waker {
     }
 
     private CompletableFuture<Boolean> askToRest(int node, GroupId group, long term, LogEnd end) {
-        return Calls.detached(() -> NodeServiceGrpc.newFutureStub(channels.to(state.apiAddress(node)))
-                        .withDeadlineAfter(ANSWER_MS, TimeUnit.MILLISECONDS)
-                        .restGroup(RestGroupRequest.newBuilder()
-                                .setGroupId(UnsafeByteOperations.unsafeWrap(group.bytes()))
-                                .setTerm(term)
-                                .setLastEntry(LocalReplicas.lastEntry(end))
-                                .build()))
+        RestGroupRequest request = RestGroupRequest.newBuilder()
+                .setGroupId(UnsafeByteOperations.unsafeWrap(group.bytes()))
+                .setTerm(term)
+                .setLastEntry(LocalReplicas.lastEntry(end))
+                .build();
+        return channels.ask(state.apiAddress(node), ANSWER_MS, stub -> stub.restGroup(request))
                 .thenApply(answer -> answer.getRests());
     }
 
