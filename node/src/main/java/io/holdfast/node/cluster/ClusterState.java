@@ -123,6 +123,10 @@ public final class ClusterState {
         damagedElsewhere.put(node, groups);
     }
 
+    boolean isAnyDamaged() {
+        return !damaged.isEmpty() || damagedElsewhere.values().stream().anyMatch(groups -> !groups.isEmpty());
+    }
+
     /** Nodes that say that their replica of a group is damaged. */
     Set<Integer> damagedOn(GroupId group) {
         Set<Integer> nodes = new HashSet<>();

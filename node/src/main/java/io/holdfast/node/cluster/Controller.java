@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -50,6 +51,9 @@ public final class Controller {
     private final Map<Integer, Long> downSince = new HashMap<>();
     private final Map<GroupId, Long> damagedSince = new HashMap<>();
     private long plannedAt;
+    /** In which there was nothing to change. */
+    private @Nullable Situation settled;
+
     private volatile boolean underWay;
 
     /**
@@ -145,7 +149,23 @@ public final class Controller {
         return learners;
     }
 
+    /** What a plan depends on, as long as nothing is damaged. */
+    private record Situation(long version, Set<Integer> down, Set<Integer> givenUp) {}
+
+    private Situation situation(MetadataImage image) {
+        Set<Integer> givenUp = new HashSet<>(downSince.keySet());
+        givenUp.removeIf(node -> gaveUp(node).isEmpty());
+        return new Situation(image.version(), Set.copyOf(downSince.keySet()), givenUp);
+    }
+
     private boolean change(MetadataImage image) {
+        // With thousands of partitions a plan takes a while, and mostly there is nothing to do.
+        @Nullable Situation now = state.isAnyDamaged() ? null : situation(image);
+        if (now != null && now.equals(settled)) {
+            damagedSince.clear();
+            return false;
+        }
+        settled = null;
         int takers = (int) image.nodes().keySet().stream()
                 .filter(node -> !state.isDown(node))
                 .count();
@@ -154,6 +174,7 @@ public final class Controller {
                 ClusterPlans.partitions(image, this::damagedForLong),
                 takers * MOVING_PER_NODE);
         if (changes.isEmpty()) {
+            settled = now;
             return false;
         }
         ChangeReplicasCommand.Builder command = ChangeReplicasCommand.newBuilder();
