@@ -225,11 +225,13 @@ class ExamplesIT {
                     Duration.ofSeconds(20),
                     () -> client.deadLetters("cli-jobs", "mail").list().size() == 1);
         }
+        assertThat(CommandLineRun.run(0, "doctor", "-a", address)).contains("cli-jobs/mail has 1 dead letters");
         for (String command : List.of("list", "show", "redrive", "purge")) {
             assertThat(Main.execute("dlq", command, "-a", address, "cli-jobs", "mail"))
                     .as(command)
                     .isZero();
         }
+        assertThat(CommandLineRun.run(0, "doctor", "-a", address)).doesNotContain("dead letters");
         assertThat(Main.execute("group", "describe", "-a", address, "cli-jobs", "mail"))
                 .isZero();
         assertThat(Main.execute("group", "seek", "-a", address, "cli-jobs", "mail", "--to", "latest", "--plan"))

@@ -53,7 +53,7 @@ public final class DeadLetters {
 
     /** All there are, those that were redriven included; none if the topic has not been made yet. */
     public List<Letter> list() {
-        if (admin.listTopics(topicName()).stream().noneMatch(t -> t.getName().equals(topicName()))) {
+        if (!isThere()) {
             return List.of();
         }
         List<Letter> letters = new ArrayList<>();
@@ -63,6 +63,10 @@ public final class DeadLetters {
         return letters;
     }
 
+    private boolean isThere() {
+        return admin.listTopics(topicName()).stream().anyMatch(t -> t.getName().equals(topicName()));
+    }
+
     /** Gives them back to the group; one result each, in order. For one death a record is given back once. */
     public List<RedriveResult> redrive(List<Letter> letters) {
         return new QueueAdmin(admin)
@@ -70,11 +74,15 @@ public final class DeadLetters {
     }
 
     /**
-     * Deletes all there are now.
+     * Deletes all there are now, those that were redriven included.
      *
      * @param planOnly only count them
+     * @return how many there were
      */
     public long purge(boolean planOnly) {
+        if (!isThere()) {
+            return 0;
+        }
         long end =
                 admin.lookupOffsets(topicName(), 1, Position.latest().start()).get(0);
         long start =

@@ -262,10 +262,13 @@ final class ClusterExamination {
                         name + " has parked " + parked + " records, and holds back their keys",
                         "holdfast queue parked shows them, holdfast queue decide goes on");
             }
-            if (dead > 0) {
+            long letters = dead == 0
+                    ? 0
+                    : client.deadLetters(group.getTopic(), group.getName()).purge(true);
+            if (letters > 0) {
                 findings.warning(
-                        name + " has given up on " + dead + " records so far",
-                        "holdfast dlq show says why; dlq redrive gives them back");
+                        name + " has " + letters + " dead letters",
+                        "holdfast dlq show says why; dlq redrive gives them back, dlq purge deletes them");
             }
         }
         findings.fine(looked + " queue groups looked at");
