@@ -320,14 +320,11 @@ public abstract class GroupMachine extends BaseStateMachine {
                 installer);
     }
 
-    // Ratis has every member copy that is added anew, also one that was one a moment ago. One that has as much keeps
-    // what
-    // it has: to go back would be to forget, and Ratis' log cannot go back behind its end, nor can it be told of a
-    // checkpoint that ends before it does. To Ratis it says that there was nothing to be had, and the leader goes on
-    // with
-    // entries.
-
-    /** Under the state lock. */
+    /**
+     * Whether it is too late for a checkpoint of this index: to go back would be to forget. Ratis has every member copy that
+     * is added anew, also one that was one a moment ago; to Ratis it says that there was nothing to be had, and the leader
+     * goes on with entries. Under the state lock.
+     */
     private boolean hasApplied(long index) {
         boolean enough = getLastAppliedTermIndex().getIndex() >= index;
         if (enough) {
@@ -338,7 +335,8 @@ public abstract class GroupMachine extends BaseStateMachine {
 
     /**
      * Whether the Raft log has an entry of the leader's: then all before it are the leader's too, by Raft's log matching
-     * property, and those that are not applied yet will be.
+     * property, and those that are not applied yet will be. Ratis' log cannot be told of a checkpoint that ends before it
+     * does.
      */
     private boolean hasInLog(TermIndex leaders) throws IOException {
         RaftServer server = getServer().getNow(null);

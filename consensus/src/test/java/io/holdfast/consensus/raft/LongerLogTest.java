@@ -41,9 +41,9 @@ class LongerLogTest {
             trio.open(0);
             trio.open(2);
 
-            RaftTrio.await(() ->
-                    trio.replica(1).appliedIndex() > trio.leader().logEnd().index() - 1
-                            && trio.leader().appliedIndex() > checkpoint.getIndex() + ENTRIES_AFTER_THE_CHECKPOINT);
+            trio.awaitLeader();
+            long end = checkpoint.getIndex() + ENTRIES_AFTER_THE_CHECKPOINT;
+            RaftTrio.await(() -> trio.replica(1).appliedIndex() > end);
             assertThat(trio.replica(1).isAlive()).isTrue();
         }
     }

@@ -65,14 +65,19 @@ final class RaftTrio implements Closeable {
             }
         }
         this.peers = peers;
+        awaitLeader();
+        members.sort(Comparator.comparing(member -> !member.replica.isReadyLeader()));
+    }
+
+    /** Until one leads; the first if nobody becomes impatient before. */
+    void awaitLeader() throws InterruptedException {
         AtomicInteger looks = new AtomicInteger();
         await(() -> {
             if (looks.getAndIncrement() % LOOKS_PER_ELECTION == 0) {
-                leader().elect(); // or whoever becomes impatient
+                leader().elect();
             }
             return members.stream().anyMatch(member -> member.replica.isReadyLeader());
         });
-        members.sort(Comparator.comparing(member -> !member.replica.isReadyLeader()));
     }
 
     private static int freePort() throws IOException {
