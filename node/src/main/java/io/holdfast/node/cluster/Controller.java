@@ -167,10 +167,10 @@ public final class Controller {
         }
         settled = null;
         int takers = (int) image.nodes().keySet().stream()
-                .filter(node -> !state.isDown(node))
+                .filter(node -> !downSince.containsKey(node))
                 .count();
         List<PlannedChange> changes = Planner.next(
-                ClusterPlans.nodes(image, state::isDown, this::gaveUp),
+                ClusterPlans.nodes(image, downSince::containsKey, this::gaveUp),
                 ClusterPlans.partitions(image, this::damagedForLong),
                 takers * MOVING_PER_NODE);
         if (changes.isEmpty()) {
