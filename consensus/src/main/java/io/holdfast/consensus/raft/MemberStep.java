@@ -14,31 +14,6 @@ import java.util.Set;
 public final class MemberStep {
     private MemberStep() {}
 
-    /** Who votes and who only follows. */
-    public record Members(List<Peer> voters, List<Peer> learners) {}
-
-    /**
-     * As {@link #next(List, List, Peer)}, for groups with learners. A learner that is to vote leaves the group first, and a
-     * voter that is only to follow comes back when it has left: whoever is one before a step and the other after it has two
-     * appenders while the step is under way, and Ratis refuses a second one in the middle of an election, so that the group
-     * would never have a leader again.
-     *
-     * @param leader one of the voters now
-     */
-    public static Members next(Members now, Members desired, Peer leader) {
-        List<Peer> voters = next(now.voters, desired.voters, leader);
-        Set<String> voting = Peer.names(voters);
-        if (voting.equals(Peer.names(now.voters))) {
-            return new Members(voters, without(voting, desired.learners));
-        }
-        List<Peer> staying = without(voting, now.learners);
-        return new Members(staying.size() == now.learners.size() ? voters : now.voters, staying);
-    }
-
-    private static List<Peer> without(Set<String> names, List<Peer> peers) {
-        return peers.stream().filter(peer -> !names.contains(peer.name())).toList();
-    }
-
     /**
      * @param leader one of {@code now}
      * @return the members after the next step; {@code now}, if only the leader itself is left to go, or nothing

@@ -3,13 +3,13 @@ package io.holdfast.node.cluster;
 import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.raft.MemberStep;
-import io.holdfast.consensus.raft.MemberStep.Members;
 import io.holdfast.consensus.raft.Peer;
 import io.holdfast.consensus.raft.RaftGroupHandle;
 import io.holdfast.internal.v1.ConfirmReplicasCommand;
 import io.holdfast.internal.v1.ConfirmedReplicas;
 import io.holdfast.internal.v1.MetadataCommand;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -108,12 +108,14 @@ final class MemberChanges {
             return;
         }
         if (underWay.size() < UNDER_WAY_MAX) {
-            Members next = MemberStep.next(new Members(now, group.learners()), new Members(desired, learners), self);
+            List<Peer> next = MemberStep.next(now, desired, self);
+            List<Peer> following = new ArrayList<>(learners);
+            following.removeIf(peer -> Peer.names(next).contains(peer.name()));
             carryOut(
                     group,
-                    "members from " + Peer.names(now) + " to " + Peer.names(next.voters())
-                            + (next.learners().isEmpty() ? "" : ", learners " + Peer.names(next.learners())),
-                    () -> group.setMembers(next.voters(), next.learners()));
+                    "members from " + Peer.names(now) + " to " + Peer.names(next)
+                            + (following.isEmpty() ? "" : ", learners " + Peer.names(following)),
+                    () -> group.setMembers(next, following));
         }
     }
 
