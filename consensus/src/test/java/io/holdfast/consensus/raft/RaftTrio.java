@@ -17,11 +17,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.apache.ratis.proto.RaftProtos.InstallSnapshotRequestProto;
-import org.apache.ratis.proto.RaftProtos.LogEntryProto;
 import org.apache.ratis.proto.RaftProtos.RaftGroupIdProto;
 import org.apache.ratis.proto.RaftProtos.RaftRpcRequestProto;
 import org.apache.ratis.proto.RaftProtos.TermIndexProto;
-import org.apache.ratis.protocol.Message;
 import org.apache.ratis.server.protocol.TermIndex;
 import org.jspecify.annotations.Nullable;
 
@@ -30,7 +28,6 @@ final class RaftTrio implements Closeable {
     private static final GroupId GROUP = GroupId.METADATA;
     private static final long SECONDS_MAX = 15;
     private static final long LOOK_MS = 50;
-    private static final long INSTALL_MS = 100;
     private static final int LOOKS_PER_ELECTION = 20;
 
     private record Member(RaftHost host, Peer peer, RaftGroupHandle replica) {}
@@ -80,7 +77,7 @@ final class RaftTrio implements Closeable {
         });
     }
 
-    private static int freePort() throws IOException {
+    static int freePort() throws IOException {
         try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             return socket.getLocalPort();
         }
@@ -151,7 +148,7 @@ final class RaftTrio implements Closeable {
                                 .setTerm(leader().logEnd().term())
                                 .setIndex(firstInLog)))
                 .build();
-        RawCall.install(follower.address(), told.toByteArray());
+        RawCall.call(follower.address(), RawCall.INSTALL, told.toByteArray());
     }
 
     void restLeader() throws IOException {
@@ -181,49 +178,5 @@ final class RaftTrio implements Closeable {
         for (Member member : members) {
             member.host.close();
         }
-    }
-
-    /** Applies everything and keeps nothing. */
-    private static final class Forgetful extends GroupMachine {
-        private final @Nullable TermIndex copied;
-
-        Forgetful(@Nullable TermIndex copied) {
-            super(GROUP, new Silent(), CompletableFuture.delayedExecutor(INSTALL_MS, TimeUnit.MILLISECONDS));
-            this.copied = copied;
-        }
-
-        @Override
-        protected @Nullable TermIndex load() {
-            return null;
-        }
-
-        @Override
-        protected Message apply(FrameOfEntry frame, LogEntryProto entry) {
-            return Message.EMPTY;
-        }
-
-        @Override
-        protected void store(TermIndex appliedUpTo) {}
-
-        @Override
-        protected Object fetch(int leaderNode, long minIndex) {
-            if (copied == null) {
-                throw new UnsupportedOperationException();
-            }
-            return copied;
-        }
-
-        @Override
-        protected TermIndex endOf(Object fetched) {
-            return (TermIndex) fetched;
-        }
-
-        @Override
-        protected TermIndex adopt(Object fetched) {
-            return (TermIndex) fetched;
-        }
-
-        @Override
-        protected void release() {}
     }
 }

@@ -21,6 +21,9 @@ import org.apache.ratis.protocol.RaftPeerId;
 import org.apache.ratis.server.DivisionInfo;
 import org.apache.ratis.server.RaftServer;
 import org.apache.ratis.thirdparty.com.google.protobuf.MessageLite;
+import org.apache.ratis.util.LifeCycle;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Answers what a peer asks on one accepted connection. Appends of a leader that is already followed run on the event
@@ -32,6 +35,8 @@ import org.apache.ratis.thirdparty.com.google.protobuf.MessageLite;
  * opened: Ratis does not stand being spoken to while a group starts.
  */
 final class InboundCalls extends FrameReader {
+    private static final Logger LOG = LoggerFactory.getLogger(InboundCalls.class);
+
     private final Channel channel;
     private final RaftServer server;
     private final Function<RaftServer.Division, CompletableFuture<Void>> confirmLeader;
@@ -131,12 +136,40 @@ final class InboundCalls extends FrameReader {
      * members, one with all and one with nothing yet, would never find a leader without the third.
      */
     private RequestVoteReplyProto vote(RequestVoteRequestProto request) throws IOException {
-        RequestVoteReplyProto reply = server.requestVote(request);
         RaftGroupId group = groupOf(request.getServerRequest());
+        takePart(server.getDivision(group), request.getServerRequest());
+        RequestVoteReplyProto reply = server.requestVote(request);
         boolean isNew = reply.getLastEntry().getTerm() == 0
                 && server.getDivision(group).getStateMachine() instanceof GroupMachine machine
                 && !machine.hasPayloads();
         return isNew ? reply.toBuilder().clearLastEntry().build() : reply;
+    }
+
+    /**
+     * A replica that is only now becoming a member, or was in the midst of a change of members when it started, refuses to
+     * vote in Ratis 3.3 until a leader tells it that it counts. If its vote is needed to have a leader there will never be one.
+     * Its log knows better: if that says that it is a member, it hears here what the last leader would have told it next, an
+     * empty append; if it knows none, then in the name of the one who wants to lead. Neither can make it believe
+     * anything about entries.
+     */
+    private void takePart(RaftServer.Division division, RaftRpcRequestProto from) throws IOException {
+        DivisionInfo info = division.getInfo();
+        boolean isMember = division.getRaftConf().getAllPeers().stream()
+                .anyMatch(peer -> peer.getId().equals(server.getId()));
+        if (info.getLifeCycleState() != LifeCycle.State.STARTING || !isMember) {
+            return;
+        }
+        RaftPeerId leader = info.getLeaderId();
+        LOG.info("{}: a vote is needed here, so this replica takes part from now on", division.getMemberId());
+        server.appendEntries(AppendEntriesRequestProto.newBuilder()
+                .setServerRequest(
+                        leader == null
+                                ? from
+                                : from.toBuilder()
+                                        .setRequestorId(leader.toByteString())
+                                        .build())
+                .setLeaderTerm(info.getCurrentTerm())
+                .build());
     }
 
     private interface BlockingCall {

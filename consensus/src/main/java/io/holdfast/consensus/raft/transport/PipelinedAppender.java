@@ -60,6 +60,8 @@ final class PipelinedAppender extends LogAppenderBase {
     private volatile boolean stopped;
     /** Since the last error the follower has answered, so more than one request may be under way. Set by steps. */
     private volatile boolean answering;
+    /** Entries wait until somebody else has them. Set by steps. */
+    private volatile boolean heldBack;
     /** Timer thread. */
     private Timestamp lookedAt = Timestamp.currentTime();
     // The rest is touched by steps only.
@@ -68,6 +70,7 @@ final class PipelinedAppender extends LogAppenderBase {
 
     private int errors;
     private boolean pausing;
+    private final NewcomersFirst newcomersFirst = new NewcomersFirst();
     private boolean awaitingLink;
     private boolean installing;
 
@@ -163,7 +166,7 @@ final class PipelinedAppender extends LogAppenderBase {
         lookAtNewcomer();
         if (data.isEmpty() && getFollower().getCommitIndex() < getRaftLog().getLastCommittedIndex()) {
             triggerHeartbeat();
-        } else if (getHeartbeatWaitTimeMs() <= 0) {
+        } else if (heldBack || getHeartbeatWaitTimeMs() <= 0) {
             notifyLogAppender();
         }
     }
@@ -250,7 +253,8 @@ final class PipelinedAppender extends LogAppenderBase {
             if (firstAvailable != null) {
                 notifyInstall(firstAvailable);
             }
-            boolean dataMayGo = !installing && data.size() < (answering ? DATA_REQUESTS_MAX : 1);
+            heldBack = isHeldBack();
+            boolean dataMayGo = !installing && !heldBack && data.size() < (answering ? DATA_REQUESTS_MAX : 1);
             boolean heartbeat = getHeartbeatWaitTimeMs() <= 0;
             if (!dataMayGo && !heartbeat) {
                 return;
@@ -265,6 +269,16 @@ final class PipelinedAppender extends LogAppenderBase {
             }
             send(call, request);
         }
+    }
+
+    private boolean isHeldBack() {
+        return newcomersFirst.holdBack(
+                getServer().getRaftConf(),
+                getFollowerId(),
+                getFollower().getNextIndex(),
+                member -> transport.matchIndex(getServer().getMemberId().getGroupId(), member),
+                getServer().getId(),
+                createdAt.elapsedTimeMs());
     }
 
     private void awaitLink() {

@@ -233,6 +233,15 @@ final class RaftTransport implements RaftServerRpc {
         return appender.getServer().getMemberId().getGroupId();
     }
 
+    /** Up to which index a follower has the log, as far as this leader knows; -1 if it knows nothing. */
+    long matchIndex(RaftGroupId group, RaftPeerId follower) {
+        return appenders.getOrDefault(group, Set.of()).stream()
+                .filter(appender -> appender.getFollowerId().equals(follower))
+                .mapToLong(appender -> appender.getFollower().getMatchIndex())
+                .max()
+                .orElse(-1);
+    }
+
     void execute(Runnable step) {
         appenderThreads.execute(step);
     }
