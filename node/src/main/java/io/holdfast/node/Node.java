@@ -23,6 +23,7 @@ import io.holdfast.node.cluster.ClusterFormation;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.cluster.LocalReplicas;
 import io.holdfast.node.cluster.MetadataClient;
+import io.holdfast.node.cluster.MetadataFollower;
 import io.holdfast.node.cluster.MetadataOpening;
 import io.holdfast.node.cluster.NodeChannels;
 import io.holdfast.node.cluster.NodeIdentity;
@@ -116,7 +117,8 @@ public final class Node implements Closeable {
         if (config.httpPort() > 0) {
             steps.started("http", new AdminHttp(config.bindHost(), config.httpPort(), registry, () -> notReady));
         }
-        NodeGrpc nodeGrpc = new NodeGrpc(identity.self(), threads.blocking, config.copyBytesPerSecond());
+        NodeGrpc nodeGrpc =
+                new NodeGrpc(identity.self(), threads.requests, threads.blocking, config.copyBytesPerSecond());
         ApiServer server = steps.started("api", new ApiServer(config, threads.requests, nodeGrpc));
         NodeChannels channels = steps.started("channels", new NodeChannels());
 
@@ -144,6 +146,7 @@ public final class Node implements Closeable {
                         checkpoints,
                         listener,
                         threads.blocking,
+                        threads.requests,
                         image -> threads.timer.execute(() -> state.publish(image)));
         nodeGrpc.joined(formation.formation(), metadata, state);
 
@@ -179,12 +182,16 @@ public final class Node implements Closeable {
                 threads.timer,
                 config.restAfter());
         restingLater.complete(resting);
-        MetadataClient metadataClient = new MetadataClient(metadata, state, channels, threads.timer);
+        MetadataFollower follower =
+                new MetadataFollower(metadata, config.initialNodes(), channels, threads.requests, threads.timer);
+        MetadataClient metadataClient = new MetadataClient(metadata, follower, state, channels, threads.timer);
         ReplicaReconciler reconciler = new ReplicaReconciler(
                 resting, metadata, metadataClient, identity.self(), state, config, threads.openers, threads.reconciler);
         resting.replicas().restore();
         raft.start();
         nodeGrpc.serve(resting);
+        follower.start();
+        steps.started("metadata follower", follower);
 
         notReady = "registering with the metadata leader";
         new NodeRegistration(identity.self(), config.initialNodes(), channels, metadata, state)

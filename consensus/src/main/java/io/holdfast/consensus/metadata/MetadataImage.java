@@ -145,6 +145,15 @@ public record MetadataImage(
         return new Peer(node.getNodeId(), node.getIncarnation(), node.getRaftAddress());
     }
 
+    /** What Raft has to know of a node; the rest is empty. */
+    public static NodeRow row(Peer peer) {
+        return NodeRow.newBuilder()
+                .setNodeId(peer.nodeId())
+                .setIncarnation(peer.incarnation())
+                .setRaftAddress(peer.address())
+                .build();
+    }
+
     public static GroupId group(TopicRow topic, int partition) {
         return GroupId.ofPartition(topic.getTopicId(), partition);
     }

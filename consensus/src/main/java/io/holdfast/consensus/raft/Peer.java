@@ -3,7 +3,6 @@ package io.holdfast.consensus.raft;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.Set;
-import org.apache.ratis.proto.RaftProtos.RaftPeerRole;
 import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.protocol.RaftPeerId;
 
@@ -32,15 +31,6 @@ public record Peer(int nodeId, String incarnation, String address) {
 
     RaftPeer raft() {
         return RaftPeer.newBuilder().setId(raftId()).setAddress(address).build();
-    }
-
-    /** One that follows and does not vote. */
-    RaftPeer learner() {
-        return RaftPeer.newBuilder()
-                .setId(raftId())
-                .setAddress(address)
-                .setStartupRole(RaftPeerRole.LISTENER)
-                .build();
     }
 
     static Peer of(RaftPeer peer) {

@@ -175,16 +175,6 @@ public final class RaftGroupHandle {
                         .anyMatch(peer -> peer.getId().equals(self.raftId()));
     }
 
-    /** Whether the members have taken this node in for good, as one of them or as a learner. */
-    public boolean isTakenIn() {
-        RaftServer.Division open = division;
-        return isMember()
-                || (open != null
-                        && open.getRaftConf().getLogEntryIndex() > 0
-                        && isSettled(open)
-                        && Peer.names(learners()).contains(self.name()));
-    }
-
     /** Whether the members are what they are for good: committed, and no change of them under way. */
     public boolean isSettled() {
         RaftServer.Division open = division;
@@ -207,19 +197,15 @@ public final class RaftGroupHandle {
         if (open == null) {
             return rest.members;
         }
-        return peers(open, RaftPeerRole.FOLLOWER);
-    }
-
-    /** Those that follow and do not vote. */
-    public List<Peer> learners() {
-        RaftServer.Division open = division;
-        return open == null ? List.of() : peers(open, RaftPeerRole.LISTENER);
-    }
-
-    private static List<Peer> peers(RaftServer.Division open, RaftPeerRole role) {
         List<Peer> peers = new ArrayList<>();
-        open.getRaftConf().getAllPeers(role).forEach(peer -> peers.add(Peer.of(peer)));
+        open.getRaftConf().getAllPeers(RaftPeerRole.FOLLOWER).forEach(peer -> peers.add(Peer.of(peer)));
         return peers;
+    }
+
+    /** Raft index of the entry that says who the {@link #members} are; 0 if none does, or at rest. */
+    public long membersIndex() {
+        RaftServer.Division open = division;
+        return open == null ? 0 : Math.max(0, open.getRaftConf().getLogEntryIndex());
     }
 
     /**
@@ -382,15 +368,10 @@ public final class RaftGroupHandle {
     /**
      * Replaces the members; new ones catch up first, then the change is committed. Leader only. Ratis refuses to add as
      * many as stay; see {@link MemberStep}.
-     *
-     * @param members who vote
-     * @param learners who only follow
      */
-    public CompletableFuture<Void> setMembers(List<Peer> members, List<Peer> learners) {
+    public CompletableFuture<Void> setMembers(List<Peer> members) {
         List<RaftPeer> voters = new ArrayList<>();
         members.forEach(member -> voters.add(member.raft()));
-        List<RaftPeer> listeners = new ArrayList<>();
-        learners.forEach(learner -> listeners.add(learner.learner()));
         try {
             return done(server.setConfigurationAsync(new SetConfigurationRequest(
                     clientId,
@@ -399,7 +380,6 @@ public final class RaftGroupHandle {
                     callIds.incrementAndGet(),
                     SetConfigurationRequest.Arguments.newBuilder()
                             .setServersInNewConf(voters)
-                            .setListenersInNewConf(listeners)
                             .build())));
         } catch (IOException | RuntimeException e) {
             return CompletableFuture.failedFuture(e);

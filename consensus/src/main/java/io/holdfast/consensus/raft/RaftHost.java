@@ -107,21 +107,6 @@ public final class RaftHost implements Closeable {
     public void open(RaftGroupHandle handle, List<Peer> peers, GroupMachine machine) throws IOException {
         List<RaftPeer> raftPeers = new ArrayList<>();
         peers.forEach(peer -> raftPeers.add(peer.raft()));
-        add(handle, raftPeers, machine);
-    }
-
-    /**
-     * As {@link #open}, for a node that is not among the members: it follows them as a learner, and becomes a member
-     * when they add it.
-     */
-    public void openAsLearner(RaftGroupHandle handle, List<Peer> members, GroupMachine machine) throws IOException {
-        List<RaftPeer> raftPeers = new ArrayList<>();
-        members.forEach(peer -> raftPeers.add(peer.raft()));
-        raftPeers.add(self.learner());
-        add(handle, raftPeers, machine);
-    }
-
-    private void add(RaftGroupHandle handle, List<RaftPeer> raftPeers, GroupMachine machine) throws IOException {
         GroupId group = handle.group();
         machines.put(group, machine);
         boolean format = !exists(group);

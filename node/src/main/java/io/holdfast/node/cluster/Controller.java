@@ -14,7 +14,6 @@ import io.holdfast.node.placement.Planner;
 import io.holdfast.v1.NodeState;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -96,7 +95,7 @@ public final class Controller {
                 image,
                 state::isDown,
                 id -> !gaveUp(id).isEmpty());
-        members.keepMetadata(metadata.group(), voters, learners(image, voters), () -> metadata.nudge(self));
+        members.keepMetadata(metadata.group(), voters, () -> metadata.nudge(self));
         if (!underWay && nanoClock.getAsLong() - plannedAt > PLAN_NANOS) {
             plannedAt = nanoClock.getAsLong();
             if (!change(image)) {
@@ -133,20 +132,6 @@ public final class Controller {
         }
         long since = damagedSince.computeIfAbsent(group, g -> nanoClock.getAsLong());
         return nanoClock.getAsLong() - since > DAMAGED_NANOS ? nodes : Set.of();
-    }
-
-    /** Everybody else, as far as they are there to catch up. */
-    private List<Peer> learners(MetadataImage image, List<Peer> voters) {
-        Set<String> already = Peer.names(metadata.group().learners());
-        Set<String> voting = Peer.names(voters);
-        List<Peer> learners = new ArrayList<>();
-        for (NodeRow row : image.nodes().values()) {
-            Peer peer = MetadataImage.peer(row);
-            if (!voting.contains(peer.name()) && (already.contains(peer.name()) || !state.isDown(row.getNodeId()))) {
-                learners.add(peer);
-            }
-        }
-        return learners;
     }
 
     /** What a plan depends on, as long as nothing is damaged. */

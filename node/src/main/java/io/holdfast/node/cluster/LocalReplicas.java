@@ -17,7 +17,6 @@ import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.v1.ErrorReason;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -272,15 +271,7 @@ public final class LocalReplicas {
     }
 
     private static List<NodeRow> rows(List<Peer> peers) {
-        List<NodeRow> rows = new ArrayList<>();
-        for (Peer peer : peers) {
-            rows.add(NodeRow.newBuilder()
-                    .setNodeId(peer.nodeId())
-                    .setIncarnation(peer.incarnation())
-                    .setRaftAddress(peer.address())
-                    .build());
-        }
-        return rows;
+        return peers.stream().map(MetadataImage::row).toList();
     }
 
     private static List<Peer> peers(List<NodeRow> rows) {

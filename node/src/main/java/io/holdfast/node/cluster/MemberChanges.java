@@ -9,7 +9,6 @@ import io.holdfast.internal.v1.ConfirmReplicasCommand;
 import io.holdfast.internal.v1.ConfirmedReplicas;
 import io.holdfast.internal.v1.MetadataCommand;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -73,7 +72,7 @@ final class MemberChanges {
             if (read == null || read.term != group.term()) {
                 toRead.put(group.group(), group.term());
             } else if (image.version() >= read.version) {
-                step(group, wanted.members(), List.of());
+                step(group, wanted.members());
             }
         } else if (wanted.unconfirmedChange() != 0 && checking.add(group.group())) {
             confirmIfStillLeading(group, wanted);
@@ -81,11 +80,9 @@ final class MemberChanges {
     }
 
     /** Takes the next step of the metadata group, if this node leads it and there is one. */
-    void keepMetadata(RaftGroupHandle group, List<Peer> voters, List<Peer> learners, Runnable nudge) {
-        if (isToBeKept(group, voters, nudge)
-                && !(Peer.names(group.members()).equals(Peer.names(voters))
-                        && Peer.names(group.learners()).equals(Peer.names(learners)))) {
-            step(group, voters, learners);
+    void keepMetadata(RaftGroupHandle group, List<Peer> voters, Runnable nudge) {
+        if (isToBeKept(group, voters, nudge) && !Peer.names(group.members()).equals(Peer.names(voters))) {
+            step(group, voters);
         }
     }
 
@@ -100,7 +97,7 @@ final class MemberChanges {
         return group.isSettled();
     }
 
-    private void step(RaftGroupHandle group, List<Peer> desired, List<Peer> learners) {
+    private void step(RaftGroupHandle group, List<Peer> desired) {
         List<Peer> now = group.members();
         Peer heir = Peer.names(desired).contains(self.name()) ? null : heir(group, desired);
         if (heir != null) {
@@ -109,13 +106,8 @@ final class MemberChanges {
         }
         if (underWay.size() < UNDER_WAY_MAX) {
             List<Peer> next = MemberStep.next(now, desired, self);
-            List<Peer> following = new ArrayList<>(learners);
-            following.removeIf(peer -> Peer.names(next).contains(peer.name()));
             carryOut(
-                    group,
-                    "members from " + Peer.names(now) + " to " + Peer.names(next)
-                            + (following.isEmpty() ? "" : ", learners " + Peer.names(following)),
-                    () -> group.setMembers(next, following));
+                    group, "members from " + Peer.names(now) + " to " + Peer.names(next), () -> group.setMembers(next));
         }
     }
 

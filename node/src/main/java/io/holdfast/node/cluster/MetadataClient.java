@@ -35,13 +35,19 @@ public final class MetadataClient {
     private static final long HELLO_AGAIN_MS = 10;
 
     private final MetadataReplica replica;
+    private final MetadataFollower follower;
     private final ClusterState state;
     private final NodeChannels channels;
     private final ScheduledExecutorService timer;
 
     public MetadataClient(
-            MetadataReplica replica, ClusterState state, NodeChannels channels, ScheduledExecutorService timer) {
+            MetadataReplica replica,
+            MetadataFollower follower,
+            ClusterState state,
+            NodeChannels channels,
+            ScheduledExecutorService timer) {
         this.replica = replica;
+        this.follower = follower;
         this.state = state;
         this.channels = channels;
         this.timer = timer;
@@ -66,7 +72,10 @@ public final class MetadataClient {
      */
     public CompletableFuture<MetadataImage> current(Duration timeout) {
         CompletableFuture<MetadataImage> result = new CompletableFuture<>();
-        attempt(replica::current, System.nanoTime() + timeout.toNanos(), result);
+        attempt(
+                () -> replica.isLed() ? replica.current() : follower.current(),
+                System.nanoTime() + timeout.toNanos(),
+                result);
         return result;
     }
 
@@ -93,7 +102,7 @@ public final class MetadataClient {
 
     /** How many nodes vote on the metadata: at least so many the cluster is meant to have. */
     public int voters() {
-        return replica.group().members().size();
+        return replica.voters().size();
     }
 
     /** Once this node has applied this metadata index, so that the caller finds its own change here. */
@@ -104,7 +113,7 @@ public final class MetadataClient {
     }
 
     private void awaitApplied(long index, long deadline, CompletableFuture<Void> result) {
-        if (replica.group().appliedIndex() >= index || System.nanoTime() > deadline) {
+        if (replica.appliedIndex() >= index || System.nanoTime() > deadline) {
             state.publish(replica.image()); // what was applied is on its way there; the caller must not overtake it
             result.complete(null); // late is no failure: the command itself is committed
         } else {
@@ -172,7 +181,7 @@ public final class MetadataClient {
     }
 
     private CompletableFuture<MetadataReply> forward(MetadataCommand command, long deadline) {
-        int leader = replica.group().leaderNode();
+        int leader = replica.leaderNode();
         String address = state.apiAddress(leader);
         if (leader == 0 || leader == state.nodeId() || address.isEmpty()) {
             return CompletableFuture.failedFuture(Refusal.later(

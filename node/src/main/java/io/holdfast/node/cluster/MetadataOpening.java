@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 
-/** Opens the metadata group's replica: as a founder, as a member since before, or as one who waits to be let in. */
+/** Opens the metadata group's replica: as a founder, as a member since before, or as one who waits to be made one. */
 public final class MetadataOpening {
     private final RaftHost raft;
     private final NodeIdentity identity;
@@ -32,6 +32,7 @@ public final class MetadataOpening {
             CheckpointSource source,
             GroupListener listener,
             Executor installer,
+            Executor requests,
             Consumer<MetadataImage> onChange)
             throws IOException {
         ReplicaRow row = identity.replica(GroupId.METADATA);
@@ -49,15 +50,8 @@ public final class MetadataOpening {
         }
         List<Peer> members =
                 row.getPeersList().stream().map(MetadataImage::peer).toList();
-        MetadataReplica replica = MetadataReplica.open(
-                raft,
-                members,
-                !Peer.names(members).contains(raft.self().name()),
-                tables,
-                source,
-                listener,
-                installer,
-                onChange);
+        MetadataReplica replica =
+                MetadataReplica.open(raft, members, tables, source, listener, installer, requests, onChange);
         if (!row.getOpened()) {
             identity.storeReplica(
                     GroupId.METADATA, row.toBuilder().setOpened(true).build());

@@ -1,7 +1,9 @@
 package io.holdfast.node.cluster;
 
 import io.grpc.StatusRuntimeException;
+import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.consensus.metadata.MetadataReplica;
+import io.holdfast.consensus.raft.Peer;
 import io.holdfast.internal.v1.HelloRequest;
 import io.holdfast.internal.v1.HelloResponse;
 import io.holdfast.internal.v1.NodeRow;
@@ -22,6 +24,8 @@ public final class NodeRegistration {
     private static final long RETRY_MS = 50;
     private static final long HELLO_MS = 300;
     private static final long STAND_AGAIN_NANOS = 500_000_000L;
+    /** It may wait in vain: whether it should vote depends on who is there, which the leader sees. */
+    private static final long VOTE_NANOS = 10_000_000_000L;
 
     /** What a node says that finds itself removed. */
     public static final String REMOVED =
@@ -48,17 +52,16 @@ public final class NodeRegistration {
     }
 
     /**
-     * Blocks until done, and until the metadata group has taken this node in: a node that joins counts for nothing
-     * before. One whose row is unchanged needs no leader to start.
+     * Blocks until done and, for a while, until this node votes on the metadata if it should: a node that is ready had
+     * better count. One whose row is unchanged needs no leader to start.
      *
-     * @param wasMember it has been a member before; then there is nothing to wait for
+     * @param wasMember it founded the cluster; then there is no vote to wait for
      * @throws IOException if the node has been removed from the cluster, or is too old for it
      */
     public void run(boolean wasMember) throws IOException, InterruptedException {
         boolean accepted = false;
-        while (!self.equals(state.image().nodes().get(self.getNodeId()))
-                || (!wasMember && !metadata.group().isTakenIn())) {
-            if (wasMember && metadata.group().leaderNode() == 0) {
+        while (!self.equals(state.image().nodes().get(self.getNodeId()))) {
+            if (wasMember && metadata.votes() && metadata.leaderNode() == 0) {
                 standIfFirst();
             }
             if (!accepted) {
@@ -66,6 +69,18 @@ public final class NodeRegistration {
             }
             Thread.sleep(accepted ? 5 : RETRY_MS);
         }
+        long deadline = System.nanoTime() + VOTE_NANOS;
+        while (!wasMember && isToVote() && System.nanoTime() < deadline) {
+            Thread.sleep(5);
+        }
+    }
+
+    /** As the leader would see it who finds everybody there. */
+    private boolean isToVote() {
+        Peer me = MetadataImage.peer(self);
+        return !metadata.group().isMember()
+                && MetadataVoters.desired(metadata.voters(), state.image(), node -> false, node -> false)
+                        .contains(me);
     }
 
     /**
@@ -101,7 +116,7 @@ public final class NodeRegistration {
 
     private boolean registerAnywhere() throws IOException {
         Set<String> addresses = new LinkedHashSet<>();
-        int leader = metadata.group().leaderNode();
+        int leader = metadata.leaderNode();
         if (leader == self.getNodeId()) {
             addresses.add(self.getApiAddress());
         } else if (leader != 0) {

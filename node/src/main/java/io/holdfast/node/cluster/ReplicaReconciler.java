@@ -9,6 +9,7 @@ import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.config.NodeConfig;
 import java.io.Closeable;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -37,11 +38,11 @@ public final class ReplicaReconciler implements Closeable {
     private static final long TICK_MS = 500;
     private static final long CHECKPOINT_BYTES = 256L << 20;
     private static final int RESTING_TICKS = 10;
-    private static final long CURRENT_SECONDS = 5;
+    private static final Duration CURRENT_PATIENCE = Duration.ofSeconds(5);
 
     private final LocalReplicas replicas;
     private final RestingGroups resting;
-    private final MetadataReplica metadata;
+    private final MetadataClient metadata;
     private final Controller controller;
     private final MemberChanges members;
     private final ClusterState state;
@@ -66,8 +67,8 @@ public final class ReplicaReconciler implements Closeable {
      */
     public ReplicaReconciler(
             RestingGroups resting,
-            MetadataReplica metadata,
-            MetadataClient client,
+            MetadataReplica replica,
+            MetadataClient metadata,
             NodeRow self,
             ClusterState state,
             NodeConfig config,
@@ -76,15 +77,15 @@ public final class ReplicaReconciler implements Closeable {
         this.replicas = resting.replicas();
         this.resting = resting;
         this.metadata = metadata;
-        this.members = new MemberChanges(MetadataImage.peer(self), client);
+        this.members = new MemberChanges(MetadataImage.peer(self), metadata);
         this.controller =
-                new Controller(metadata, client, members, state, self, config.nodeDeadAfter(), System::nanoTime);
+                new Controller(replica, metadata, members, state, self, config.nodeDeadAfter(), System::nanoTime);
         this.state = state;
         this.config = config;
         this.openers = openers;
         this.thread = thread;
         this.leaders = new LeaderSpread(state.nodeId());
-        this.splits = new PartitionSplits(state, client);
+        this.splits = new PartitionSplits(state, metadata);
     }
 
     /** Begins to reconcile. */
@@ -194,8 +195,7 @@ public final class ReplicaReconciler implements Closeable {
 
     /** The metadata with everything that was decided before this call. */
     private MetadataImage currentImage() {
-        MetadataImage image =
-                metadata.current().orTimeout(CURRENT_SECONDS, TimeUnit.SECONDS).join();
+        MetadataImage image = metadata.current(CURRENT_PATIENCE).join();
         state.publish(image);
         return image;
     }

@@ -98,9 +98,8 @@ public final class ClusterGrpc extends ClusterServiceGrpc.ClusterServiceImplBase
             return CompletableFuture.allOf(nodes.toArray(CompletableFuture[]::new))
                     .thenApply(ok -> {
                         DescribeClusterResponse.Builder response = DescribeClusterResponse.newBuilder()
-                                .setHeader(headers.header()
-                                        .setTerm(metadata.group().term()))
-                                .setMetadataLeaderNode(metadata.group().leaderNode())
+                                .setHeader(headers.header().setTerm(metadata.term()))
+                                .setMetadataLeaderNode(metadata.leaderNode())
                                 .setTopics(state.image().topics().size())
                                 .setFacts(facts())
                                 .setFeatureLevel(state.image().clusterNodes().featureLevel());
@@ -131,7 +130,7 @@ public final class ClusterGrpc extends ClusterServiceGrpc.ClusterServiceImplBase
     private Map<Integer, NodeStatus.Builder> statuses(MetadataImage image) {
         Map<Integer, NodeStatus.Builder> statuses = new HashMap<>();
         Set<Integer> voters = new HashSet<>();
-        metadata.group().members().forEach(peer -> voters.add(peer.nodeId()));
+        metadata.voters().forEach(peer -> voters.add(peer.nodeId()));
         image.nodes()
                 .values()
                 .forEach(node -> statuses.put(

@@ -6,16 +6,18 @@ import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.consensus.metadata.MetadataReplica;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
-import io.holdfast.consensus.raft.Peer;
 import io.holdfast.consensus.raft.RaftGroupHandle;
 import io.holdfast.consensus.raft.RaftGroupHandle.LogEnd;
 import io.holdfast.internal.v1.ConfirmRestRequest;
 import io.holdfast.internal.v1.ConfirmRestResponse;
 import io.holdfast.internal.v1.FetchCheckpointRequest;
 import io.holdfast.internal.v1.FetchCheckpointResponse;
+import io.holdfast.internal.v1.FollowMetadataRequest;
+import io.holdfast.internal.v1.FollowMetadataResponse;
 import io.holdfast.internal.v1.Formation;
 import io.holdfast.internal.v1.HelloRequest;
 import io.holdfast.internal.v1.HelloResponse;
@@ -58,6 +60,7 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
     private static final int DAMAGED_MAX = 1_000;
 
     private final NodeRow self;
+    private final Executor requests;
     private final Executor blocking;
     private final RateLimiter copyRate;
     private volatile @Nullable Formation formation;
@@ -66,11 +69,12 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
     private volatile @Nullable RestingGroups resting;
 
     /**
-     * @param blocking runs checkpoint transfers
+     * @param blocking runs what waits for disks and other nodes, such as checkpoint transfers
      * @param copyBytesPerSecond of all of them together
      */
-    public NodeGrpc(NodeRow self, Executor blocking, long copyBytesPerSecond) {
+    public NodeGrpc(NodeRow self, Executor requests, Executor blocking, long copyBytesPerSecond) {
         this.self = self;
+        this.requests = requests;
         this.blocking = blocking;
         this.copyRate = RateLimiter.create(copyBytesPerSecond);
     }
@@ -100,13 +104,8 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
             response.setRemoved(known.image().clusterNodes().isRemoved(request.getNode()));
         }
         if (cluster != null && replica != null) {
-            response.setFormation(cluster).setMetadataLeaderNode(replica.group().leaderNode());
-            for (Peer peer : replica.group().members()) {
-                response.addMetadataPeers(NodeRow.newBuilder()
-                        .setNodeId(peer.nodeId())
-                        .setIncarnation(peer.incarnation())
-                        .setRaftAddress(peer.address()));
-            }
+            response.setFormation(cluster).setMetadataLeaderNode(replica.leaderNode());
+            replica.voters().forEach(peer -> response.addMetadataPeers(MetadataImage.row(peer)));
         }
         to.onNext(response.build());
         to.onCompleted();
@@ -114,10 +113,10 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
 
     @Override
     public void register(RegisterRequest request, StreamObserver<RegisterResponse> to) {
-        Replies.send(to, blocking, () -> {
+        Replies.send(to, requests, () -> {
             MetadataReplica replica = ready();
             if (!replica.group().isLeader()) {
-                int leader = replica.group().leaderNode();
+                int leader = replica.leaderNode();
                 return CompletableFuture.completedFuture(RegisterResponse.newBuilder()
                         .setMetadataLeaderNode(leader)
                         .setMetadataLeaderAddress(replica.image().apiAddress(leader))
@@ -145,18 +144,23 @@ public final class NodeGrpc extends NodeServiceGrpc.NodeServiceImplBase {
 
     @Override
     public void submitMetadata(SubmitMetadataRequest request, StreamObserver<SubmitMetadataResponse> to) {
-        Replies.send(to, blocking, () -> {
+        Replies.send(to, requests, () -> {
             MetadataReplica replica = ready();
             if (!replica.group().isLeader()) {
                 return CompletableFuture.completedFuture(SubmitMetadataResponse.newBuilder()
                         .setNotLeader(true)
-                        .setMetadataLeaderNode(replica.group().leaderNode())
+                        .setMetadataLeaderNode(replica.leaderNode())
                         .build());
             }
             return replica.submit(request.getCommand())
                     .thenApply(reply ->
                             SubmitMetadataResponse.newBuilder().setReply(reply).build());
         });
+    }
+
+    @Override
+    public void followMetadata(FollowMetadataRequest request, StreamObserver<FollowMetadataResponse> to) {
+        Replies.send(to, requests, () -> ready().follow(request));
     }
 
     private MetadataReplica ready() {
