@@ -433,7 +433,7 @@ final class PartitionMachine extends GroupMachine {
      * Writes some segments anew, without the bytes of records that have gone; blocks.
      *
      * @param appendedBeforeMs later batches are left alone
-     * @param stop asked now and then; true ends it
+     * @param stop asked before each piece of about 1 MiB, and may wait; true ends it
      * @return bytes that are free now; -1 if there was nothing to do, or it cannot be done now
      * @throws IOException and nothing has changed; also if the replica was closed meanwhile
      */

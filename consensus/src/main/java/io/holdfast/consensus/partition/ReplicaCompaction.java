@@ -73,7 +73,7 @@ public final class ReplicaCompaction {
      * Writes some of the files of this replica anew, without what has gone; not while it is at rest.
      *
      * @param appendedBeforeMs later batches are left alone, for replicas that lag
-     * @param stop asked now and then; true ends it
+     * @param stop asked before each piece of about 1 MiB, and may wait; true ends it
      * @return bytes that are free now; -1 if there was nothing to do, or it cannot be done now
      */
     public long rewrite(long appendedBeforeMs, BooleanSupplier stop) throws IOException {

@@ -2,8 +2,10 @@ package io.holdfast.node.compaction;
 
 import com.codahale.metrics.Meter;
 import com.codahale.metrics.MetricRegistry;
+import com.google.common.util.concurrent.RateLimiter;
 import io.holdfast.consensus.compaction.CompactionPass;
 import io.holdfast.consensus.compaction.CompactionPass.Scope;
+import io.holdfast.consensus.compaction.CompactionPass.Source;
 import io.holdfast.consensus.compaction.LastOffsets;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.raft.GroupId;
@@ -11,6 +13,7 @@ import io.holdfast.internal.v1.GroupRow;
 import io.holdfast.internal.v1.TopicRow;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.config.NodeConfig;
+import io.holdfast.storage.log.LogSlice;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -28,8 +31,14 @@ public final class Compactor implements AutoCloseable {
     /** Partitions at rest are looked at in one round of so many. */
     private static final int ROUNDS_PER_LOOK_AT_REST = 30;
 
+    /** What a rewrite reads between two questions whether to stop. */
+    private static final int PIECE_BYTES = 1 << 20;
+
     private final ClusterState state;
     private final NodeConfig config;
+    /** Bytes read, by passes and by rewrites; what is written is less. */
+    private final RateLimiter rate;
+
     private final Meter removedRecords;
     private final Meter freedBytes;
     private final Object lock = new Object();
@@ -42,6 +51,7 @@ public final class Compactor implements AutoCloseable {
     public Compactor(ClusterState state, NodeConfig config, MetricRegistry registry) {
         this.state = state;
         this.config = config;
+        rate = RateLimiter.create(config.compactionBytesPerSecond());
         removedRecords = registry.meter("holdfast.compaction.removed.records");
         freedBytes = registry.meter("holdfast.compaction.freed.bytes");
         Thread thread = new Thread(this::run, "compaction");
@@ -99,7 +109,7 @@ public final class Compactor implements AutoCloseable {
             return;
         }
         long started = System.nanoTime();
-        CompactionPass pass = new CompactionPass(replica.compaction().source(), lastOffsets());
+        CompactionPass pass = new CompactionPass(paced(replica.compaction().source()), lastOffsets());
         try {
             replica.compaction().run(scope, pass);
             LOG.info(
@@ -111,6 +121,14 @@ public final class Compactor implements AutoCloseable {
         } finally {
             removedRecords.mark(pass.records());
         }
+    }
+
+    private Source paced(Source source) {
+        return (offset, untilOffset, bytesMax) -> {
+            LogSlice slice = source.read(offset, untilOffset, bytesMax);
+            rate.acquire(Math.max(1, slice.bytes().remaining()));
+            return slice;
+        };
     }
 
     /** First offset that some queue group of the topic has not settled. */
@@ -133,7 +151,10 @@ public final class Compactor implements AutoCloseable {
     private void rewrite(PartitionReplica replica) throws IOException {
         while (!closed && replica.compaction().hasRemoved()) {
             long before = System.currentTimeMillis() - config.compactionLag().toMillis();
-            long freed = replica.compaction().rewrite(before, () -> closed);
+            long freed = replica.compaction().rewrite(before, () -> {
+                rate.acquire(PIECE_BYTES);
+                return closed;
+            });
             if (freed < 0) {
                 return;
             }

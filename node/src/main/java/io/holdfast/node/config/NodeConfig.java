@@ -38,6 +38,7 @@ public record NodeConfig(
         long scrubBytesPerSecond,
         long compactionBytesMax,
         Duration compactionLag,
+        long compactionBytesPerSecond,
         Limits limits,
         ProducerLimits producers,
         Duration shutdownTimeout,
@@ -108,6 +109,7 @@ public record NodeConfig(
                 read.longSize(Setting.STORAGE_SCRUB_RATE),
                 read.longSize(Setting.STORAGE_COMPACTION_MEMORY),
                 read.duration(Setting.STORAGE_COMPACTION_LAG),
+                read.longSize(Setting.STORAGE_COMPACTION_RATE),
                 new Limits(
                         recordBytes,
                         batchBytes,

@@ -32,6 +32,7 @@ public enum Setting {
     STORAGE_SCRUB_RATE("storage.scrub-rate", "8MiB"),
     STORAGE_COMPACTION_MEMORY("storage.compaction-memory", "32MiB"),
     STORAGE_COMPACTION_LAG("storage.compaction-lag", "60s"),
+    STORAGE_COMPACTION_RATE("storage.compaction-rate", "32MiB"),
     LIMITS_RECORD_SIZE("limits.record-size", "1MiB"),
     LIMITS_BATCH_SIZE("limits.batch-size", "2MiB"),
     LIMITS_READ_SIZE("limits.read-size", "4MiB"),

@@ -112,7 +112,7 @@ public final class SegmentRewrite {
     /**
      * Reads, checks and writes; what it wrote is on disk on return.
      *
-     * @param stop asked now and then; true ends it
+     * @param stop asked before each piece of about 1 MiB; true ends it
      * @return false if it was stopped
      * @throws DamagedLogException if bytes do not match their checksum
      * @throws IOException also if the log was closed meanwhile
