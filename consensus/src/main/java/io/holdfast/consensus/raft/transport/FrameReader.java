@@ -100,7 +100,9 @@ abstract class FrameReader extends ChannelInboundHandlerAdapter {
 
     @Override
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-        LOG.info("closing the connection with {}: {}", context.channel().remoteAddress(), cause.toString());
+        if (context.channel().isActive()) { // else it is what had not been written yet
+            LOG.info("closing the connection with {}: {}", context.channel().remoteAddress(), cause.toString());
+        }
         context.close();
     }
 }
