@@ -1,5 +1,6 @@
 package io.holdfast.node.cluster;
 
+import io.holdfast.consensus.Causes;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.consensus.metadata.MetadataReplica;
@@ -21,6 +22,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,6 +37,9 @@ public final class MetadataFollower implements Closeable {
     private static final long CALL_MS = 3_000;
     private static final long RETRY_MS = 100;
     private static final long LOOK_MS = 250;
+    /** Until it asks again for what it could not take over. */
+    private static final long UNFIT_MS = 5_000;
+
     /** A voter waits for so many looks for a leader before it asks. */
     private static final int LOOKS_ALONE = 8;
 
@@ -45,9 +50,9 @@ public final class MetadataFollower implements Closeable {
     private final NodeChannels channels;
     private final Executor executor;
     private final ScheduledExecutorService timer;
-    private int turn;
     private int looks;
-    private long avoidedAt;
+    private final AtomicInteger turn = new AtomicInteger();
+    private volatile long avoidedAt;
     private volatile int avoided;
     private volatile boolean closed;
 
@@ -85,6 +90,9 @@ public final class MetadataFollower implements Closeable {
         ask(address, replica.whatIsNew().setWaitMs(WAIT_MS)).whenComplete((answer, failure) -> {
             if (failure == null && answer.getVotes()) {
                 next();
+            } else if (Causes.of(failure) instanceof UncheckedIOException unfit) {
+                LOG.warn("what node {} tells of the metadata cannot be taken over: {}", source, unfit.getMessage());
+                later(UNFIT_MS);
             } else {
                 LOG.debug("node {} does not tell of the metadata", source, failure);
                 failed(source);
@@ -97,7 +105,7 @@ public final class MetadataFollower implements Closeable {
             avoided = source;
             avoidedAt = System.nanoTime();
         }
-        turn++;
+        turn.incrementAndGet();
         later(RETRY_MS);
     }
 
@@ -123,7 +131,7 @@ public final class MetadataFollower implements Closeable {
         }
         candidates.removeIf(node -> address(node).isEmpty());
         List<Integer> order = new ArrayList<>(candidates);
-        return order.isEmpty() ? 0 : order.get(Math.floorMod(turn, order.size()));
+        return order.isEmpty() ? 0 : order.get(Math.floorMod(turn.get(), order.size()));
     }
 
     /** Empty if it is not known, or this node's own. */
