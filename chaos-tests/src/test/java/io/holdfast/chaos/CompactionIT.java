@@ -58,7 +58,8 @@ class CompactionIT extends SharedCluster {
                         TopicConfig.newBuilder()
                                 .setPartitions(1)
                                 .setReplicas(3)
-                                .setCompaction(compaction.setWithin(Durations.fromSeconds(1)))
+                                .setCompaction(
+                                        compaction.setAfter(Durations.ZERO).setWithin(Durations.fromSeconds(1)))
                                 .build());
     }
 

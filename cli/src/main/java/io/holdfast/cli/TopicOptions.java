@@ -99,7 +99,7 @@ final class TopicOptions {
             names = "--compact-after",
             converter = TimeSpans.class,
             paramLabel = "TIME",
-            description = "Compaction leaves younger records alone. Default: none.")
+            description = "Compaction leaves younger records alone, and they supersede nothing. Default: 1m.")
     @Nullable
     Duration compactAfter;
 

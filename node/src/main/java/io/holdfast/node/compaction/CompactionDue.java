@@ -16,6 +16,7 @@ final class CompactionDue {
     /** A larger partition is not read through for a few records. */
     private static final long SMALL_BYTES = 64 << 20;
 
+    private static final long AFTER_MS = TimeUnit.MINUTES.toMillis(1);
     private static final long WITHIN_MS = TimeUnit.MINUTES.toMillis(10);
     private static final long WITHIN_LARGE_MS = TimeUnit.DAYS.toMillis(1);
     private static final long KEEP_TOMBSTONES_MS = TimeUnit.DAYS.toMillis(7);
@@ -38,7 +39,7 @@ final class CompactionDue {
             PartitionReplica replica, Compaction config, long unsettled, boolean tombstonesStay, long nowMs)
             throws IOException {
         CompactionState state = replica.compaction().state();
-        long afterMs = Durations.toMillis(config.getAfter());
+        long afterMs = afterMs(config);
         long start = replica.startOffset();
         long dirtyFrom = Math.max(start, state.getCompactedTo());
         long old = afterMs == 0 ? replica.highWatermark() : replica.offsetAt(nowMs - afterMs);
@@ -65,7 +66,11 @@ final class CompactionDue {
                 ? Durations.toMillis(config.getWithin())
                 : all <= SMALL_BYTES ? WITHIN_MS : WITHIN_LARGE_MS;
         long ageMs = nowMs - replica.compaction().appendedMs(from);
-        return ageMs >= withinMs + Durations.toMillis(config.getAfter());
+        return ageMs >= withinMs + afterMs(config);
+    }
+
+    private static long afterMs(Compaction config) {
+        return config.hasAfter() ? Durations.toMillis(config.getAfter()) : AFTER_MS;
     }
 
     private static long keepMs(Compaction config) {
