@@ -25,7 +25,8 @@ public final class Checkers {
                 new StreamChecker(),
                 new ScheduleChecker(),
                 new RegisterChecker(),
-                new ListAppendChecker());
+                new ListAppendChecker(),
+                new TableChecker());
         Map<String, Checker> byOperation = new HashMap<>();
         for (Checker checker : all) {
             checker.operations().forEach(f -> byOperation.put(f, checker));

@@ -10,6 +10,7 @@ import io.holdfast.chaos.workload.QueueWorkload;
 import io.holdfast.chaos.workload.RegisterWorkload;
 import io.holdfast.chaos.workload.ScheduleWorkload;
 import io.holdfast.chaos.workload.StreamWorkload;
+import io.holdfast.chaos.workload.TableWorkload;
 import io.holdfast.chaos.workload.Workload;
 import io.holdfast.chaos.workload.Workload.Sample;
 import io.holdfast.client.HoldfastClient;
@@ -73,13 +74,14 @@ public final class Runner {
 
     private Outcome work(Scenario scenario, Path folder, Arena arena) throws IOException {
         long began = System.nanoTime();
+        boolean clocksAreRight = !scenario.needs().contains(Ability.CLOCK);
         List<Workload> workloads = List.of(
                 new LogWorkload(arena, folder, began, seed),
                 new QueueWorkload(arena, folder, began, seed),
                 new StreamWorkload(arena, folder, began, seed),
-                new ScheduleWorkload(
-                        arena, folder, began, seed, !scenario.needs().contains(Ability.CLOCK)),
+                new ScheduleWorkload(arena, folder, began, seed, clocksAreRight),
                 new ListWorkload(arena, folder, began, seed),
+                new TableWorkload(arena, folder, began, seed, clocksAreRight),
                 new RegisterWorkload(arena, folder, began, seed));
         List<String> problems = new ArrayList<>();
         List<Run.Fault> faults = List.of();

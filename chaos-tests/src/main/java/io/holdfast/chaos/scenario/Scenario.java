@@ -25,14 +25,15 @@ public record Scenario(
         int smallDiskMebibytes,
         List<String> yaml,
         Faults faults) {
-    /** Few entries between checkpoints, so that checkpoints, purges and copies happen all the time. */
+    /** Few entries between checkpoints, so that checkpoints, purges, rewrites and copies happen all the time. */
     static final List<String> SMALL_LOGS = List.of(
             "raft:",
             "  checkpoint-entries: 200",
             "  log-segment-size: 16KiB",
             "  log-entries-kept: 50",
             "storage:",
-            "  segment-size: 64KiB");
+            "  segment-size: 64KiB",
+            "  compaction-lag: 3s");
 
     private static final int NODES = 3;
 
