@@ -131,8 +131,14 @@ public final class Scenarios {
             Scenario.of(
                     "members",
                     "nodes are added and removed under load, the metadata leader too; one is killed meanwhile",
-                    Scenarios::members,
+                    run -> members(run, Scenarios::killAndStart),
                     PROCESSES),
+            Scenario.of(
+                    "members-cut",
+                    "nodes are added and removed under load, the metadata leader too; one is cut off from the others meanwhile",
+                    run -> members(run, Scenarios::cutOff),
+                    PROCESSES,
+                    LINKS),
             Scenario.of(
                     "clocks",
                     "the time of day of one node jumps by up to an hour, forth and back, and flickers",
@@ -350,7 +356,12 @@ public final class Scenarios {
         }
     }
 
-    private static void members(Run run) throws Exception {
+    @FunctionalInterface
+    private interface Disturbance {
+        void happen(Run run, int node) throws Exception;
+    }
+
+    private static void members(Run run, Disturbance meanwhile) throws Exception {
         while (run.goesOn()) {
             int added = run.addNode();
             run.calm(1, 3);
@@ -361,13 +372,22 @@ public final class Scenarios {
             stay.removeAll(List.of(leaves, added));
             run.beginToRemove(leaves);
             run.calm(0.2, 2);
-            int killed = stay.get(run.random().nextInt(stay.size()));
-            run.kill(killed);
-            run.calm(0.5, 2);
-            run.start(killed);
+            meanwhile.happen(run, stay.get(run.random().nextInt(stay.size())));
             run.finishToRemove(leaves);
             run.awaitProgress(PROGRESS);
         }
+    }
+
+    private static void killAndStart(Run run, int node) throws Exception {
+        run.kill(node);
+        run.calm(0.5, 2);
+        run.start(node);
+    }
+
+    private static void cutOff(Run run, int node) throws Exception {
+        run.isolate(node);
+        run.calm(3, 6);
+        run.joinAll();
     }
 
     private static void clocks(Run run) throws Exception {
