@@ -177,7 +177,9 @@ public final class PartitionLog implements Closeable {
             if (last.size() < settings.segmentBytesMax() && last.id() > sealedTo && last.firstIndex() <= id.index()) {
                 return last;
             }
-            nextSegment = last.id() + 1;
+            // One that was written anew has the number of the first it was made of; the files of the others may be
+            // there still.
+            nextSegment = Math.max(last.id(), sealedTo) + 1;
         }
         Segment created = Segment.create(directory, identity, new Segment.Name(nextSegment, 0), id.index(), -1);
         synchronized (this) {

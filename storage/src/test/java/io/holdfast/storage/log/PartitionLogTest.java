@@ -11,6 +11,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
@@ -168,6 +169,23 @@ class PartitionLogTest {
         assertThat(Batches.readAll(log, 700)).isEqualTo(expected.subList(120, 200));
         assertThatThrownBy(() -> log.read(119, 130, 10)).isInstanceOf(OffsetOutOfRangeException.class);
         assertThat(Batches.readAll(open(checkpoint), 700)).isEqualTo(expected.subList(120, 200));
+    }
+
+    /** The last segment too can be written anew; a write may come before the old files are gone. */
+    @Test
+    void shouldWriteOnWhileWhatWasWrittenAnewIsStillThereAsItWas() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        fill(log, 1, 200);
+        int written = files(".batches").size();
+        log.remove(List.of(new OffsetRange(0, 200)));
+        SegmentRewrite rewrite = Objects.requireNonNull(log.rewrite(200, Long.MAX_VALUE));
+        assertThat(rewrite.run(() -> false)).isTrue();
+        assertThat(log.replace(rewrite)).isTrue();
+        assertThat(files(".batches").size()).as("files of before, and one").isEqualTo(written + 1);
+
+        append(log, 201, "next");
+
+        assertThat(log.nextOffset()).isEqualTo(201);
     }
 
     @Test
