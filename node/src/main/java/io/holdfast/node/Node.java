@@ -182,8 +182,13 @@ public final class Node implements Closeable {
                 threads.timer,
                 config.restAfter());
         restingLater.complete(resting);
-        MetadataFollower follower =
-                new MetadataFollower(metadata, config.initialNodes(), channels, threads.requests, threads.timer);
+        MetadataFollower follower = new MetadataFollower(
+                metadata,
+                config.initialNodes().keySet(),
+                node -> apiAddress(state, node),
+                channels,
+                threads.requests,
+                threads.timer);
         MetadataClient metadataClient = new MetadataClient(metadata, follower, state, channels, threads.timer);
         ReplicaReconciler reconciler = new ReplicaReconciler(
                 resting, metadata, metadataClient, identity.self(), state, config, threads.openers, threads.reconciler);

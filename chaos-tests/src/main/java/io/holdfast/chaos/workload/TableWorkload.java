@@ -32,7 +32,6 @@ public final class TableWorkload extends Workload {
     private static final String TOPIC = "table";
     private static final int PARTITIONS = 2;
     private static final int PARTITIONS_MAX = 7;
-    private static final int REPLICAS_MAX = 3;
     private static final int WRITERS = 2;
     private static final int KEYS_PER_WRITER = 8;
     private static final long WRITER_PAUSE_MS = 50;
@@ -63,17 +62,13 @@ public final class TableWorkload extends Workload {
 
     @Override
     public void prepare() {
-        client().admin()
-                .createTopic(
-                        TOPIC,
-                        TopicConfig.newBuilder()
-                                .setPartitions(PARTITIONS)
-                                .setReplicas(
-                                        Math.min(REPLICAS_MAX, arena().nodes().size()))
-                                .setCompaction(Compaction.newBuilder()
-                                        .setAfter(Durations.fromMillis(AFTER.toMillis()))
-                                        .setWithin(Durations.fromSeconds(1)))
-                                .build());
+        createTopic(
+                TOPIC,
+                TopicConfig.newBuilder()
+                        .setPartitions(PARTITIONS)
+                        .setCompaction(Compaction.newBuilder()
+                                .setAfter(Durations.fromMillis(AFTER.toMillis()))
+                                .setWithin(Durations.fromSeconds(1))));
     }
 
     @Override
@@ -198,7 +193,7 @@ public final class TableWorkload extends Workload {
         List<Long> ends = client().admin()
                 .lookupOffsets(
                         TOPIC, partitions, Start.newBuilder().setLatest(true).build());
-        for (int replica = 0; replica < REPLICAS_MAX; replica++) {
+        for (int replica = 0; replica < REPLICAS; replica++) {
             List<ReaderSettings> parts = new ArrayList<>();
             for (var route : client().admin().getRoutes(List.of(TOPIC)).getRoutesList()) {
                 int partition = route.getPartition().getPartition();

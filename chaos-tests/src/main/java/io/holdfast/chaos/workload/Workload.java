@@ -9,6 +9,7 @@ import io.holdfast.client.Producer;
 import io.holdfast.client.ProducerRecord;
 import io.holdfast.client.ProducerSettings;
 import io.holdfast.client.RecordPosition;
+import io.holdfast.v1.TopicConfig;
 import io.holdfast.v1.WriteOutcome;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -29,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  */
 public abstract class Workload implements AutoCloseable {
     private static final Duration DELIVERY_TIMEOUT = Duration.ofSeconds(10);
-    private static final int REPLICAS = 3;
+    static final int REPLICAS = 3;
     private static final Duration JOIN_PATIENCE = Duration.ofSeconds(60);
 
     private final String name;
@@ -81,8 +82,16 @@ public abstract class Workload implements AutoCloseable {
 
     /** A topic of as many replicas as there may be, up to three. */
     final void createTopic(String topic, int partitions) {
+        createTopic(topic, TopicConfig.newBuilder().setPartitions(partitions));
+    }
+
+    /** The same with further settings. */
+    final void createTopic(String topic, TopicConfig.Builder config) {
         client.admin()
-                .createTopic(topic, partitions, Math.min(REPLICAS, arena.nodes().size()));
+                .createTopic(
+                        topic,
+                        config.setReplicas(Math.min(REPLICAS, arena.nodes().size()))
+                                .build());
     }
 
     /** Starts its clients. */

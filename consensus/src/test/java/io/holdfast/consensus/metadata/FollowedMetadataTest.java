@@ -3,8 +3,8 @@ package io.holdfast.consensus.metadata;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.holdfast.consensus.raft.GroupId;
-import io.holdfast.consensus.raft.GroupListener;
 import io.holdfast.consensus.raft.RaftBytes;
+import io.holdfast.consensus.raft.Silent;
 import io.holdfast.internal.v1.AllocateProducerIdsCommand;
 import io.holdfast.internal.v1.CreateTopicCommand;
 import io.holdfast.internal.v1.DeleteTopicCommand;
@@ -157,20 +157,11 @@ class FollowedMetadataTest {
                     (from, group, minIndex, part) -> {
                         throw new UnsupportedOperationException();
                     },
-                    new GroupListener() {
-                        @Override
-                        public void onLeader(GroupId group, int leaderNode) {}
-
-                        @Override
-                        public void onLeading(GroupId group) {}
-
+                    new Silent() {
                         @Override
                         public void onDamage(GroupId group, String reason) {
                             throw new AssertionError(reason);
                         }
-
-                        @Override
-                        public void onDiskFailure(GroupId group, Throwable cause) {}
                     },
                     Runnable::run,
                     image -> {},

@@ -1,7 +1,7 @@
 package io.holdfast.consensus.raft;
 
 /** Wants no news. */
-class Silent implements GroupListener {
+public class Silent implements GroupListener {
     @Override
     public void onLeader(GroupId group, int leaderNode) {}
 

@@ -14,7 +14,6 @@ import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
@@ -23,6 +22,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,7 +46,8 @@ public final class MetadataFollower implements Closeable {
     private static final long AVOID_NANOS = 10_000_000_000L;
 
     private final MetadataReplica replica;
-    private final Map<Integer, String> initialNodes;
+    private final Set<Integer> initialNodes;
+    private final IntFunction<String> addressOf;
     private final NodeChannels channels;
     private final Executor executor;
     private final ScheduledExecutorService timer;
@@ -56,15 +57,21 @@ public final class MetadataFollower implements Closeable {
     private volatile int avoided;
     private volatile boolean closed;
 
-    /** @param executor takes over what is told, which may write to disk */
+    /**
+     * @param initialNodes may know who votes
+     * @param addressOf a node's API address, empty if it is not known
+     * @param executor takes over what is told, which may write to disk
+     */
     public MetadataFollower(
             MetadataReplica replica,
-            Map<Integer, String> initialNodes,
+            Set<Integer> initialNodes,
+            IntFunction<String> addressOf,
             NodeChannels channels,
             Executor executor,
             ScheduledExecutorService timer) {
         this.replica = replica;
         this.initialNodes = initialNodes;
+        this.addressOf = addressOf;
         this.channels = channels;
         this.executor = executor;
         this.timer = timer;
@@ -125,7 +132,7 @@ public final class MetadataFollower implements Closeable {
         if (leader != 0 && (leader != avoided || System.nanoTime() - avoidedAt > AVOID_NANOS)) {
             return leader;
         }
-        Set<Integer> candidates = new TreeSet<>(initialNodes.keySet());
+        Set<Integer> candidates = new TreeSet<>(initialNodes);
         for (Peer voter : replica.voters()) {
             candidates.add(voter.nodeId());
         }
@@ -139,8 +146,7 @@ public final class MetadataFollower implements Closeable {
         if (node == replica.self().nodeId()) {
             return "";
         }
-        String known = replica.image().apiAddress(node);
-        return known.isEmpty() ? initialNodes.getOrDefault(node, "") : known;
+        return addressOf.apply(node);
     }
 
     /** Completes when what was answered is taken over. */

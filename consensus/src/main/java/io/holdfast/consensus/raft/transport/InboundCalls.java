@@ -154,9 +154,9 @@ final class InboundCalls extends FrameReader {
      */
     private void takePart(RaftServer.Division division, RaftRpcRequestProto from) throws IOException {
         DivisionInfo info = division.getInfo();
-        boolean isMember = division.getRaftConf().getAllPeers().stream()
-                .anyMatch(peer -> peer.getId().equals(server.getId()));
-        if (info.getLifeCycleState() != LifeCycle.State.STARTING || !isMember) {
+        if (info.getLifeCycleState() != LifeCycle.State.STARTING
+                || division.getRaftConf().getAllPeers().stream()
+                        .noneMatch(peer -> peer.getId().equals(server.getId()))) {
             return;
         }
         RaftPeerId leader = info.getLeaderId();
