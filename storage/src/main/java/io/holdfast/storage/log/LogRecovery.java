@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -55,6 +56,7 @@ final class LogRecovery {
                         + missing.size() + " entries of its Raft log, such as "
                         + missing.iterator().next());
             }
+            dropSourcesOfTheNewest();
             for (Cut cut : cuts) {
                 LOG.info("{}: cutting an incomplete write at {} of {} bytes", cut.segment, cut.end, cut.segment.size());
                 cut.segment.cutTail(cut.end);
@@ -107,6 +109,26 @@ final class LogRecovery {
                 leftOver.add(name);
             } else {
                 segments.put(name.id(), segment);
+            }
+        }
+    }
+
+    /** The newest segment may have been made from some of higher numbers, whose deletion had not happened yet. */
+    private void dropSourcesOfTheNewest() throws IOException {
+        SegmentState newest = checkpoint.segments().stream()
+                .max(Comparator.comparing(SegmentState::id))
+                .orElse(null);
+        if (newest == null || newest.rewrittenTo() < 0) {
+            return;
+        }
+        Set<Segment> needed = new HashSet<>();
+        found.values().forEach(frame -> needed.add(frame.segment()));
+        for (Segment young : List.copyOf(segments.tailMap(newest.id(), false).values())) {
+            if (young.firstIndex() <= newest.rewrittenTo() && !needed.contains(young)) {
+                segments.remove(young.id());
+                cuts.removeIf(cut -> cut.segment == young);
+                leftOver.add(young.name());
+                young.close();
             }
         }
     }

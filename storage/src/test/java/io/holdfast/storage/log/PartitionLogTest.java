@@ -188,6 +188,30 @@ class PartitionLogTest {
         assertThat(log.nextOffset()).isEqualTo(201);
     }
 
+    /** A crash between the checkpoint and the deletion of what was written anew, the last segment among it. */
+    @Test
+    void shouldNotTakeWhatWasWrittenAnewForYoungAfterACrash() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        fill(log, 1, 200);
+        log.remove(List.of(new OffsetRange(0, 200)));
+        SegmentRewrite rewrite = Objects.requireNonNull(log.rewrite(200, Long.MAX_VALUE));
+        assertThat(rewrite.run(() -> false)).isTrue();
+        assertThat(log.replace(rewrite)).isTrue();
+        LogCheckpoint checkpoint = log.checkpoint();
+        ByteBuffer batch = Batches.of("young");
+        FrameId young = new FrameId(201, 1);
+        log.write(young, batch).get();
+        assertThat(files(".batches"))
+                .as("old ones, the one made of them, and the young")
+                .hasSizeGreaterThan(3);
+
+        PartitionLog opened = open(checkpoint, young);
+
+        assertThat(files(".batches")).as("the one made of them, and the young").hasSize(2);
+        opened.apply(young, 1, List.of(Batches.whole(batch)));
+        assertThat(Batches.readAll(opened, 700)).containsExactly("200=young");
+    }
+
     @Test
     void shouldCutAnIncompleteLastWrite() throws Exception {
         PartitionLog log = open(LogCheckpoint.EMPTY);
