@@ -91,7 +91,9 @@ public final class TopicSplits {
                                     + " would not be known where it moves to");
             return image;
         }
-        if (isUnderWay(topic) || topic.getAssignmentsCount() != command.getExpectedPartitions()) {
+        if (isUnderWay(topic)
+                || topic.getAssignmentsCount() != command.getExpectedPartitions()
+                || !isPlannedFor(topic, command.getAssignmentsList())) {
             reply.setResult(MetadataResult.METADATA_RESULT_INVALID)
                     .setMessage(
                             "ask again in a moment: topic '" + topic.getName() + "' is being given more partitions");
@@ -106,6 +108,18 @@ public final class TopicSplits {
         events.add("topic " + topic.getName() + " gets " + command.getAssignmentsCount() + " more partitions, "
                 + grown.getAssignmentsCount() + " in all");
         return image.withTopic(index, grown.build());
+    }
+
+    /** False for a plan made when other partitions had not got their keys yet: it would give the same keys away again. */
+    private static boolean isPlannedFor(TopicRow topic, List<PartitionAssignment> added) {
+        List<PartitionAssignment> planned = plan(topic, added.size());
+        for (int i = 0; i < planned.size(); i++) {
+            if (!planned.get(i).getKeys().equals(added.get(i).getKeys())
+                    || !planned.get(i).getParent().equals(added.get(i).getParent())) {
+                return false;
+            }
+        }
+        return true;
     }
 
     MetadataImage confirm(MetadataImage image, ConfirmSplitsCommand command) {

@@ -15,6 +15,7 @@ import io.holdfast.internal.v1.PartitionAssignment;
 import io.holdfast.internal.v1.TopicRow;
 import java.io.IOException;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
@@ -54,11 +55,15 @@ class TopicSplitsTest {
     }
 
     private MetadataResult grow(int more, int expected) throws IOException {
+        return grow(TopicSplits.plan(topic(), more), expected);
+    }
+
+    private MetadataResult grow(List<PartitionAssignment> planned, int expected) throws IOException {
         return apply(MetadataCommand.newBuilder()
                         .setAddPartitions(AddPartitionsCommand.newBuilder()
                                 .setTopic("t")
                                 .setExpectedPartitions(expected)
-                                .addAllAssignments(TopicSplits.plan(topic(), more))))
+                                .addAllAssignments(planned)))
                 .getResult();
     }
 
@@ -104,6 +109,20 @@ class TopicSplitsTest {
         confirm(1, 5, false);
         assertThat(grow(1, 2)).as("asked again").isEqualTo(MetadataResult.METADATA_RESULT_INVALID);
         assertThat(grow(1)).isEqualTo(MetadataResult.METADATA_RESULT_DONE);
+    }
+
+    /** Found by the chaos scenario kill-fast: two partitions had the same keys. */
+    @Test
+    void aPlanFromBeforeAConfirmationIsRefused() throws IOException {
+        create(1);
+        grow(1);
+        List<PartitionAssignment> planned = TopicSplits.plan(topic(), 1);
+        confirm(0, 70, false);
+        assertThat(grow(planned, 2)).isEqualTo(MetadataResult.METADATA_RESULT_INVALID);
+        assertThat(grow(1)).isEqualTo(MetadataResult.METADATA_RESULT_DONE);
+        confirm(0, 80, false);
+        confirm(1, 90, false);
+        assertCovers(0);
     }
 
     @Test
