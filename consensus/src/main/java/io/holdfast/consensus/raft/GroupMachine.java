@@ -8,11 +8,13 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
+import org.apache.ratis.proto.RaftProtos.InstallSnapshotResult;
 import org.apache.ratis.proto.RaftProtos.LogEntryProto;
 import org.apache.ratis.proto.RaftProtos.RoleInfoProto;
 import org.apache.ratis.protocol.Message;
 import org.apache.ratis.protocol.RaftGroupId;
 import org.apache.ratis.protocol.RaftGroupMemberId;
+import org.apache.ratis.protocol.RaftPeer;
 import org.apache.ratis.protocol.RaftPeerId;
 import org.apache.ratis.server.RaftServer;
 import org.apache.ratis.server.protocol.TermIndex;
@@ -47,6 +49,9 @@ public abstract class GroupMachine extends BaseStateMachine {
     private volatile @Nullable TermIndex checkpointed;
     /** Between the copying of a checkpoint and the moment that Ratis has taken notice. */
     private volatile boolean installed;
+
+    /** Set while a copy is under way, and until a leader has asked how it went. */
+    private volatile @Nullable TermIndex toldToInstall;
 
     private volatile boolean closed;
     private volatile @Nullable String damage;
@@ -285,7 +290,8 @@ public abstract class GroupMachine extends BaseStateMachine {
     public CompletableFuture<TermIndex> notifyInstallSnapshotFromLeader(RoleInfoProto roleInfo, TermIndex firstInLog) {
         RaftPeerId leader = RaftPeerId.valueOf(
                 roleInfo.getFollowerInfo().getLeaderInfo().getId().getId());
-        return CompletableFuture.supplyAsync(
+        toldToInstall = firstInLog;
+        CompletableFuture<TermIndex> copied = CompletableFuture.supplyAsync(
                 () -> {
                     try {
                         long minIndex = firstInLog.getIndex() - 1;
@@ -318,6 +324,21 @@ public abstract class GroupMachine extends BaseStateMachine {
                     }
                 },
                 installer);
+        return copied.whenComplete((ok, failure) -> {
+            if (failure != null) {
+                toldToInstall = null; // nobody will ask, but tell it again
+            }
+        });
+    }
+
+    @Override
+    public void notifySnapshotInstalled(InstallSnapshotResult result, long snapshotIndex, RaftPeer peer) {
+        toldToInstall = null;
+    }
+
+    /** What the log of the leader began with that told this replica to copy a checkpoint, until one has asked how that went. */
+    public @Nullable TermIndex toldToInstall() {
+        return toldToInstall;
     }
 
     /**

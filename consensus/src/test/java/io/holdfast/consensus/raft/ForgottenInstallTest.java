@@ -1,7 +1,11 @@
 package io.holdfast.consensus.raft;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.nio.file.Path;
 import java.time.Duration;
+import org.apache.ratis.proto.RaftProtos.InstallSnapshotReplyProto;
+import org.apache.ratis.proto.RaftProtos.InstallSnapshotResult;
 import org.apache.ratis.protocol.Message;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,6 +35,23 @@ class ForgottenInstallTest {
                 RaftTrio.get(trio.leader().propose(Message.valueOf("x")));
             }
             trio.tellToInstall(1);
+            RaftTrio.get(trio.leader().propose(Message.valueOf("y")));
+            RaftTrio.await(() -> trio.replica(1).appliedIndex() >= trio.leader().appliedIndex());
+        }
+    }
+
+    @Test
+    void wheneverTheLogOfWhoAsksBegins() throws Exception {
+        try (RaftTrio trio = new RaftTrio(folder, ELECTION_TIMEOUT)) {
+            for (int i = 0; i < 20; i++) {
+                RaftTrio.get(trio.leader().propose(Message.valueOf("x")));
+            }
+            trio.tellToInstall(1);
+            InstallSnapshotReplyProto answer = trio.tellToInstall(1, 3);
+            while (answer.getResult() == InstallSnapshotResult.IN_PROGRESS) {
+                answer = trio.tellToInstall(1, 3);
+            }
+            assertThat(answer.getResult()).isEqualTo(InstallSnapshotResult.SNAPSHOT_UNAVAILABLE); // it needed none
             RaftTrio.get(trio.leader().propose(Message.valueOf("y")));
             RaftTrio.await(() -> trio.replica(1).appliedIndex() >= trio.leader().appliedIndex());
         }

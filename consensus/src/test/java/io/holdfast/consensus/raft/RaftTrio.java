@@ -16,6 +16,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
+import org.apache.ratis.proto.RaftProtos.InstallSnapshotReplyProto;
 import org.apache.ratis.proto.RaftProtos.InstallSnapshotRequestProto;
 import org.apache.ratis.proto.RaftProtos.RaftGroupIdProto;
 import org.apache.ratis.proto.RaftProtos.RaftRpcRequestProto;
@@ -133,7 +134,7 @@ final class RaftTrio implements Closeable {
     }
 
     /** @param firstInLog entry of the leader's present term with which its log begins */
-    void tellToInstall(int ordinal, long firstInLog) throws IOException {
+    InstallSnapshotReplyProto tellToInstall(int ordinal, long firstInLog) throws IOException {
         Peer follower = members.get(ordinal).peer;
         RaftRpcRequestProto header = RaftRpcRequestProto.newBuilder()
                 .setRequestorId(members.get(0).peer.raftId().toByteString())
@@ -148,7 +149,8 @@ final class RaftTrio implements Closeable {
                                 .setTerm(leader().logEnd().term())
                                 .setIndex(firstInLog)))
                 .build();
-        RawCall.call(follower.address(), RawCall.INSTALL, told.toByteArray());
+        return InstallSnapshotReplyProto.parseFrom(
+                RawCall.call(follower.address(), RawCall.INSTALL, told.toByteArray()));
     }
 
     void restLeader() throws IOException {

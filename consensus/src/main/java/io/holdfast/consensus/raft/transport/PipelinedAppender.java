@@ -365,8 +365,7 @@ final class PipelinedAppender extends LogAppenderBase {
     /**
      * The follower has all that comes before what it refuses: it was told to install a checkpoint, and takes no entries until
      * it is asked how that went. Whoever told it may since have learned that it needs none, or be no leader any more, and
-     * would never ask. It answers only who names no earlier entry than it was told then, which another leader's log may
-     * have begun with: the last one will do.
+     * would never ask.
      */
     private void askAboutInstall() {
         TermIndex last = getRaftLog().getLastEntryTermIndex();
