@@ -102,7 +102,8 @@ public final class BackupAdmin {
         }
     }
 
-    private long end(String topic, int partition) {
+    /** Offset after the last record of a partition. */
+    public long end(String topic, int partition) {
         return admin.lookupOffsets(topic, partition + 1, Position.latest().start())
                 .get(partition);
     }

@@ -52,6 +52,10 @@ final class BackupRun {
     private static final int SCHEDULE_PAGE = 1000;
     /** What a node takes where a topic does not say. */
     private static final Duration KEEP_TOMBSTONES = Duration.ofDays(7);
+    /** The same. */
+    private static final Duration COMPACT_AFTER = Duration.ofMinutes(1);
+    /** How often a partition is read on to what its end is by then, before that is given up. */
+    private static final int PASSES_MAX = 100;
 
     private final HoldfastClient client;
     private final BackupFolder folder;
@@ -97,18 +101,19 @@ final class BackupRun {
                 .max(Comparator.comparing(Snapshot::instant))
                 .orElse(null);
         List<TopicPart> parts = new ArrayList<>();
+        List<Parallel.Task> tasks = new ArrayList<>();
         for (Topic topic : topics) {
             if (before != null) {
                 checkDeletionsAreThere(topic, before);
             }
-            parts.add(ranges(topic));
-        }
-        List<Parallel.Task> tasks = new ArrayList<>();
-        for (TopicPart topic : parts) {
-            for (int p = 0; p < topic.partitions().size(); p++) {
+            long started = System.nanoTime();
+            TopicPart part = ranges(topic);
+            Duration after = compactAfter(topic);
+            for (int p = 0; p < part.partitions().size(); p++) {
                 int partition = p;
-                tasks.add(() -> copy(topic, partition));
+                tasks.add(() -> part.partitions().set(partition, copyWhole(part, partition, after, started)));
             }
+            parts.add(part);
         }
         Parallel.run(tasks);
         Snapshot snapshot = new Snapshot(time, parts, queueGroups, streamGroups, scheduled);
@@ -239,16 +244,57 @@ final class BackupRun {
 
     // ---- records
 
-    private void copy(TopicPart topic, int partition) throws IOException {
-        Range range = topic.partitions().get(partition);
-        long next = range.start();
+    /**
+     * A key that is written again, behind the end, while a compacted partition is being read, may be gone before it is read,
+     * once what superseded it is so old as the topic says. So the partition is read on, to what its end is by then, until a
+     * pass took less than that: what superseded anything that it should have found lies before the end.
+     *
+     * @param after null if the topic is not compacted
+     * @param started before the end of the range was looked up, {@link System#nanoTime}
+     * @return what was copied
+     */
+    private Range copyWhole(TopicPart topic, int partition, @Nullable Duration after, long started) throws IOException {
+        long start = topic.partitions().get(partition).start();
+        long end = topic.partitions().get(partition).end();
+        long next = start;
         for (BatchFile file : folder.data(topic, partition)) {
             next = Math.max(next, file.end());
         }
-        while (next < range.end()) {
+        long passStarted = started;
+        for (int pass = 0; pass < PASSES_MAX; pass++) {
+            next = copy(topic, partition, next, end);
+            if (after == null || System.nanoTime() - passStarted < after.toNanos()) {
+                return new Range(start, end);
+            }
+            passStarted = System.nanoTime();
+            end = Math.max(end, client.backups().end(topic.name(), partition));
+        }
+        throw new IOException(
+                "let topic " + topic.name() + " compact later (--compact-after): its records are superseded" + " after "
+                        + after + ", sooner than what was written meanwhile could be copied");
+    }
+
+    /** Null if it is not compacted, or at once: then nothing would be soon enough. */
+    private static @Nullable Duration compactAfter(Topic topic) {
+        if (!topic.getConfig().hasCompaction()) {
+            return null;
+        }
+        Compaction compaction = topic.getConfig().getCompaction();
+        Duration after = compaction.hasAfter()
+                ? Duration.ofSeconds(
+                        compaction.getAfter().getSeconds(),
+                        compaction.getAfter().getNanos())
+                : COMPACT_AFTER;
+        return after.isZero() ? null : after;
+    }
+
+    /** @return what comes next: the end, or more if an earlier backup has it */
+    private long copy(TopicPart topic, int partition, long from, long end) throws IOException {
+        long next = from;
+        while (next < end) {
             try (BatchFile.Writer writer = folder.write(topic, partition, next)) {
-                while (next < range.end() && writer.size() < fileBytesMax) {
-                    next = copySome(topic, partition, next, range.end(), writer);
+                while (next < end && writer.size() < fileBytesMax) {
+                    next = copySome(topic, partition, next, end, writer);
                 }
                 hold.check();
                 writer.finish();
@@ -256,6 +302,7 @@ final class BackupRun {
                 copiedBytes.addAndGet(writer.size());
             }
         }
+        return next;
     }
 
     private long copySome(TopicPart topic, int partition, long from, long end, BatchFile.Writer writer)
