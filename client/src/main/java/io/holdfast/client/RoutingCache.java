@@ -39,6 +39,10 @@ final class RoutingCache implements AutoCloseable {
     private final Map<String, KeyRanges> ranges = new HashMap<>();
 
     private boolean known;
+    /** Of what is known. */
+    private String cluster = "";
+
+    private long version;
     private int nextSeed;
     /** Watches in a row that did not last. */
     private int shortWatches;
@@ -112,24 +116,44 @@ final class RoutingCache implements AutoCloseable {
 
     private void take(GetRoutesResponse routes) {
         synchronized (this) {
-            Map<Integer, String> newAddresses = new HashMap<>();
-            routes.getNodesList().forEach(node -> newAddresses.put(node.getNodeId(), node.getAddress()));
-            addresses = newAddresses;
-            Map<String, Map<Integer, Route>> newTopics = new HashMap<>();
+            if (!isOlder(routes)) {
+                replace(routes);
+            }
             for (Route route : routes.getRoutesList()) {
-                String topic = route.getPartition().getTopic();
-                int partition = route.getPartition().getPartition();
-                newTopics.computeIfAbsent(topic, t -> new TreeMap<>()).put(partition, route);
                 if (route.getLeaderNode() != 0) {
-                    leaders.put(new PartitionKey(topic, partition), route.getLeaderNode());
+                    leaders.put(
+                            new PartitionKey(
+                                    route.getPartition().getTopic(),
+                                    route.getPartition().getPartition()),
+                            route.getLeaderNode());
                 }
             }
-            topics = newTopics;
-            ranges.clear();
             known = true;
             notifyAll();
         }
         listeners.forEach(Runnable::run);
+    }
+
+    /** A node that has just started may know fewer topics and nodes than another did; who leads it may know all the same. */
+    private boolean isOlder(GetRoutesResponse routes) {
+        return routes.getMetadataVersion() < version
+                && routes.getHeader().getClusterId().equals(cluster);
+    }
+
+    private void replace(GetRoutesResponse routes) {
+        cluster = routes.getHeader().getClusterId();
+        version = routes.getMetadataVersion();
+        Map<Integer, String> newAddresses = new HashMap<>();
+        routes.getNodesList().forEach(node -> newAddresses.put(node.getNodeId(), node.getAddress()));
+        addresses = newAddresses;
+        Map<String, Map<Integer, Route>> newTopics = new HashMap<>();
+        for (Route route : routes.getRoutesList()) {
+            String topic = route.getPartition().getTopic();
+            int partition = route.getPartition().getPartition();
+            newTopics.computeIfAbsent(topic, t -> new TreeMap<>()).put(partition, route);
+        }
+        topics = newTopics;
+        ranges.clear();
     }
 
     /** Partitions of a topic; waits until the topic is known, since it may have been created a moment ago. */

@@ -107,7 +107,8 @@ public final class RouteGrpc extends RouteServiceGrpc.RouteServiceImplBase {
 
     private GetRoutesResponse routes(List<String> topics) {
         MetadataImage image = state.image();
-        GetRoutesResponse.Builder response = GetRoutesResponse.newBuilder().setHeader(headers.header());
+        GetRoutesResponse.Builder response =
+                GetRoutesResponse.newBuilder().setHeader(headers.header()).setMetadataVersion(image.version());
         image.nodes().values().forEach(node -> response.addNodes(toApi(node)));
         Collection<TopicRow> rows = image.topics().values();
         if (!topics.isEmpty()) {

@@ -1,0 +1,121 @@
+package io.holdfast.client;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.grpc.Server;
+import io.grpc.netty.NettyServerBuilder;
+import io.grpc.stub.StreamObserver;
+import io.holdfast.v1.GetRoutesResponse;
+import io.holdfast.v1.Node;
+import io.holdfast.v1.ResponseHeader;
+import io.holdfast.v1.Route;
+import io.holdfast.v1.RouteServiceGrpc;
+import io.holdfast.v1.TopicPartition;
+import io.holdfast.v1.WatchRoutesRequest;
+import io.holdfast.v1.WatchRoutesResponse;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(30)
+class RoutingCacheTest {
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+    private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
+    private final Watched service = new Watched();
+    private Server server;
+    private Connections connections;
+
+    private static final class Watched extends RouteServiceGrpc.RouteServiceImplBase {
+        private final BlockingQueue<StreamObserver<WatchRoutesResponse>> watches = new LinkedBlockingQueue<>();
+
+        @Override
+        public void watchRoutes(WatchRoutesRequest request, StreamObserver<WatchRoutesResponse> to) {
+            watches.add(to);
+        }
+    }
+
+    @BeforeEach
+    void start() throws Exception {
+        server = NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
+                .addService(service)
+                .build()
+                .start();
+        connections = new Connections(List.of("127.0.0.1:" + server.getPort()));
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        connections.close();
+        server.shutdownNow().awaitTermination(5, TimeUnit.SECONDS);
+        timer.shutdownNow();
+    }
+
+    private static GetRoutesResponse routes(String cluster, long version, String topic, int leader) {
+        return GetRoutesResponse.newBuilder()
+                .setHeader(ResponseHeader.newBuilder().setClusterId(cluster))
+                .setMetadataVersion(version)
+                .addNodes(Node.newBuilder().setNodeId(1).setAddress("one:1"))
+                .addNodes(Node.newBuilder().setNodeId(2).setAddress("two:1"))
+                .addRoutes(Route.newBuilder()
+                        .setPartition(TopicPartition.newBuilder().setTopic(topic))
+                        .setLeaderNode(leader))
+                .build();
+    }
+
+    /** One that has been told this, by whichever node. */
+    private RoutingCache told(GetRoutesResponse... answers) throws InterruptedException {
+        RoutingCache cache = new RoutingCache(connections, timer);
+        BlockingQueue<Boolean> changes = new LinkedBlockingQueue<>();
+        cache.onChange(() -> changes.add(true));
+        StreamObserver<WatchRoutesResponse> watch =
+                Objects.requireNonNull(service.watches.poll(PATIENCE.toSeconds(), TimeUnit.SECONDS), "nobody asked");
+        for (GetRoutesResponse answer : answers) {
+            watch.onNext(WatchRoutesResponse.newBuilder().setRoutes(answer).build());
+            assertThat(changes.poll(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+        }
+        return cache;
+    }
+
+    @Test
+    void shouldNotForgetATopicThatANodeDoesNotKnowYet() throws Exception {
+        try (RoutingCache cache = told(routes("c", 7, "new", 1), routes("c", 6, "old", 2))) {
+            assertThat(cache.partitions("new", Duration.ZERO)).isOne();
+            assertThat(cache.partitionsIfKnown("old")).isZero();
+        }
+    }
+
+    @Test
+    void shouldHearWhoLeadsFromANodeThatIsBehind() throws Exception {
+        try (RoutingCache cache = told(routes("c", 7, "t", 1), routes("c", 6, "t", 2))) {
+            assertThat(cache.leader("t", 0)).isEqualTo("two:1");
+        }
+    }
+
+    @Test
+    void shouldForgetATopicThatIsGone() throws Exception {
+        try (RoutingCache cache = told(routes("c", 7, "gone", 1), routes("c", 8, "new", 1))) {
+            assertThatThrownBy(() -> cache.partitions("gone", Duration.ZERO)).hasMessageContaining("does not exist");
+        }
+    }
+
+    /** Its numbers begin anew. */
+    @Test
+    void shouldBelieveAnotherCluster() throws Exception {
+        try (RoutingCache cache = told(routes("c", 7, "t", 1), routes("d", 3, "u", 1))) {
+            assertThat(cache.partitionsIfKnown("u")).isOne();
+        }
+    }
+}
