@@ -2,26 +2,38 @@ package io.holdfast.consensus.raft;
 
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import org.apache.ratis.proto.RaftProtos.LogEntryProto;
 import org.apache.ratis.protocol.Message;
 import org.apache.ratis.server.protocol.TermIndex;
 import org.jspecify.annotations.Nullable;
 
-/** Applies everything and keeps nothing. */
+/** Applies everything and keeps nothing but, if it is told where, how far it was. */
 final class Forgetful extends GroupMachine {
     private static final long INSTALL_MS = 100;
 
-    private final @Nullable TermIndex copied;
+    private final AtomicReference<@Nullable TermIndex> disk;
+    private final Supplier<@Nullable TermIndex> copied;
 
     /** @param copied it gets this checkpoint if it is told to copy one */
     Forgetful(@Nullable TermIndex copied) {
+        this(new AtomicReference<>(), () -> copied);
+    }
+
+    /**
+     * @param disk how far it was, over restarts
+     * @param copied the checkpoint that it gets if it is told to copy one
+     */
+    Forgetful(AtomicReference<@Nullable TermIndex> disk, Supplier<@Nullable TermIndex> copied) {
         super(GroupId.METADATA, new Silent(), CompletableFuture.delayedExecutor(INSTALL_MS, TimeUnit.MILLISECONDS));
+        this.disk = disk;
         this.copied = copied;
     }
 
     @Override
     protected @Nullable TermIndex load() {
-        return null;
+        return disk.get();
     }
 
     @Override
@@ -30,14 +42,17 @@ final class Forgetful extends GroupMachine {
     }
 
     @Override
-    protected void store(TermIndex appliedUpTo) {}
+    protected void store(TermIndex appliedUpTo) {
+        disk.set(appliedUpTo);
+    }
 
     @Override
     protected Object fetch(int leaderNode, long minIndex) {
-        if (copied == null) {
+        TermIndex checkpoint = copied.get();
+        if (checkpoint == null) {
             throw new UnsupportedOperationException();
         }
-        return copied;
+        return checkpoint;
     }
 
     @Override
@@ -47,6 +62,7 @@ final class Forgetful extends GroupMachine {
 
     @Override
     protected TermIndex adopt(Object fetched) {
+        disk.set((TermIndex) fetched);
         return (TermIndex) fetched;
     }
 

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import org.apache.ratis.proto.RaftProtos.InstallSnapshotReplyProto;
 import org.apache.ratis.proto.RaftProtos.InstallSnapshotRequestProto;
@@ -31,7 +32,8 @@ final class RaftTrio implements Closeable {
     private static final long LOOK_MS = 50;
     private static final int LOOKS_PER_ELECTION = 20;
 
-    private record Member(RaftHost host, Peer peer, RaftGroupHandle replica) {}
+    private record Member(
+            RaftHost host, Peer peer, RaftGroupHandle replica, AtomicReference<@Nullable TermIndex> disk) {}
 
     /** The leader first. */
     private final List<Member> members = new ArrayList<>();
@@ -46,8 +48,16 @@ final class RaftTrio implements Closeable {
 
     /** @param open how many are open at first; the others come last */
     RaftTrio(Path folder, Duration electionTimeout, int open) throws IOException, InterruptedException {
-        RaftSettings settings = new RaftSettings(
-                electionTimeout, electionTimeout.multipliedBy(2), 1 << 20, 1_000_000, 4 << 20, 1_000_000);
+        this(folder, settings(electionTimeout, 4 << 20, 1_000_000), open);
+    }
+
+    /** Checkpoints only when asked for. */
+    static RaftSettings settings(Duration electionTimeout, long logSegmentBytes, long logEntriesKept) {
+        return new RaftSettings(
+                electionTimeout, electionTimeout.multipliedBy(2), 1 << 20, 1_000_000, logSegmentBytes, logEntriesKept);
+    }
+
+    RaftTrio(Path folder, RaftSettings settings, int open) throws IOException, InterruptedException {
         List<Peer> peers = new ArrayList<>();
         for (int node = 1; node <= 3; node++) {
             peers.add(new Peer(node, "i", "127.0.0.1:" + freePort()));
@@ -57,9 +67,10 @@ final class RaftTrio implements Closeable {
             RaftHost host = new RaftHost(peer, "127.0.0.1", port, folder.resolve("node-" + peer.nodeId()), settings);
             host.start();
             RaftGroupHandle replica = host.atRest(GROUP, Rest.unborn(peers));
-            members.add(new Member(host, peer, replica));
+            AtomicReference<@Nullable TermIndex> disk = new AtomicReference<>();
+            members.add(new Member(host, peer, replica, disk));
             if (members.size() <= open) {
-                host.open(replica, peers, new Forgetful(null));
+                host.open(replica, peers, new Forgetful(disk, () -> null));
             }
         }
         this.peers = peers;
@@ -113,6 +124,15 @@ final class RaftTrio implements Closeable {
     void open(int ordinal, @Nullable TermIndex copied) throws IOException {
         Member member = members.get(ordinal);
         member.host.open(member.replica, peers, new Forgetful(copied));
+    }
+
+    /** Opens one as it was when it was put to rest; told to copy a checkpoint, it gets the leader's. */
+    void openAgain(int ordinal) throws IOException {
+        Member member = members.get(ordinal);
+        member.host.open(
+                member.replica,
+                peers,
+                new Forgetful(member.disk, () -> members.get(0).disk.get()));
     }
 
     void closeLeader() throws IOException {

@@ -246,7 +246,7 @@ final class PipelinedAppender extends LogAppenderBase {
                 awaitLink();
                 return;
             }
-            TermIndex firstAvailable = installing ? null : shouldNotifyToInstallSnapshot();
+            TermIndex firstAvailable = installing ? null : firstInLog();
             if (firstAvailable == null && !installing) {
                 firstAvailable = firstWithPayload();
             }
@@ -417,8 +417,26 @@ final class PipelinedAppender extends LogAppenderBase {
         if (getFollower().getNextIndex() >= from) {
             return null;
         }
-        TermIndex there = getRaftLog().getTermIndex(from);
-        return there != null ? there : TermIndex.valueOf(getServer().getInfo().getCurrentTerm(), from);
+        return entry(from);
+    }
+
+    /** One of the log, or the next that it will have. */
+    private TermIndex entry(long index) {
+        TermIndex there = getRaftLog().getTermIndex(index);
+        return there != null ? there : TermIndex.valueOf(getServer().getInfo().getCurrentTerm(), index);
+    }
+
+    /**
+     * Null if the log has all that the follower needs next, else what it begins with. If that is just what the follower needs,
+     * nobody knows the term of what comes before it, which an append must name. Told of the first entry, the follower says
+     * that it has all that comes before, for ever (Ratis 3.3); told of the second it copies a checkpoint.
+     */
+    private @Nullable TermIndex firstInLog() {
+        TermIndex first = shouldNotifyToInstallSnapshot();
+        boolean isNextOfFollower = first != null
+                && first.getIndex() > RaftLog.LEAST_VALID_LOG_INDEX
+                && first.getIndex() == getFollower().getNextIndex();
+        return isNextOfFollower && getPrevious(first.getIndex()) == null ? entry(first.getIndex() + 1) : first;
     }
 
     private long payloadsFrom() {
