@@ -11,6 +11,7 @@ import io.holdfast.client.ProducerRecord;
 import io.holdfast.client.StreamConsumer;
 import io.holdfast.client.StreamSettings;
 import io.holdfast.v1.DescribeStreamGroupRequest;
+import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.SeekStreamGroupRequest;
 import io.holdfast.v1.SeekTarget;
 import io.holdfast.v1.Start;
@@ -87,7 +88,13 @@ public final class RegisterWorkload extends Workload {
     /** A group, and a member that joins once: from then on the group knows which topic it is about. */
     private void makeGroup(int number) {
         String group = "group-" + number;
-        client().streamGroups().create(group, StreamConfig.getDefaultInstance());
+        try {
+            client().streamGroups().create(group, StreamConfig.getDefaultInstance());
+        } catch (HoldfastException e) {
+            if (e.reason() != ErrorReason.ERROR_REASON_GROUP_EXISTS) { // it does if only the answer was lost
+                throw e;
+            }
+        }
         StreamSettings settings = StreamSettings.of(group, TOPIC).withCommitEvery(Duration.ZERO);
         try (StreamConsumer member = client().newStreamConsumer(settings)) {
             for (int i = 0; i < JOINS_MAX && member.partitions(TOPIC).size() < PARTITIONS; i++) {
