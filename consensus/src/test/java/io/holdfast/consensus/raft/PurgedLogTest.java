@@ -31,7 +31,8 @@ class PurgedLogTest {
         RaftSettings settings = RaftTrio.settings(ELECTION_TIMEOUT, ENTRY_BYTES, KEPT);
         try (RaftTrio trio = new RaftTrio(folder, settings, 3)) {
             propose(trio, BEFORE);
-            RaftTrio.await(() -> trio.replica(1).appliedIndex() == trio.leader().logEnd().index());
+            RaftTrio.await(() ->
+                    trio.replica(1).appliedIndex() == trio.leader().logEnd().index());
             RaftTrio.get(trio.replica(1).checkpoint());
             long end = trio.leader().logEnd().index();
             trio.rest(1);
