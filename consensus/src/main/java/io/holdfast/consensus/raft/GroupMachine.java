@@ -4,6 +4,7 @@ import io.holdfast.consensus.Causes;
 import io.holdfast.storage.log.DamagedLogException;
 import io.holdfast.storage.log.PayloadGoneException;
 import java.io.IOException;
+import java.nio.channels.ClosedChannelException;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -414,11 +415,21 @@ public abstract class GroupMachine extends BaseStateMachine {
             LOG.info("{}: a follower lags behind compaction: {}", groupId, cause.getMessage());
             return;
         }
+        if (closed && isOfClosedFile(cause)) {
+            // Ratis closes its log, and what it still has to write there, only after this machine.
+            LOG.info("{}: the last writes before it was closed did not come to their end", groupId);
+            return;
+        }
         withdraw(cause);
         if (!(cause instanceof DamagedLogException)) {
             // The Raft log or a segment could not be written or flushed: what is on disk is unknown from here on.
             listener.onDiskFailure(groupId, cause);
         }
+    }
+
+    /** Also of a write that came after the first one that failed so. */
+    private static boolean isOfClosedFile(Throwable cause) {
+        return cause instanceof ClosedChannelException || cause.getCause() instanceof ClosedChannelException;
     }
 
     @Override

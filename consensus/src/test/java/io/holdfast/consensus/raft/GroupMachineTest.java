@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.holdfast.storage.log.PayloadGoneException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.ClosedChannelException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletionException;
@@ -92,6 +93,24 @@ class GroupMachineTest {
         machine.notifyLogFailed(new CompletionException(new IOException("No space left")), null);
         assertThat(machine.damage()).isEqualTo("No space left");
         assertThat(machine.steps).containsExactly("stop");
+    }
+
+    /** Ratis closes its log after the machine; the node was stopped for that, in the chaos scenario bit-flips. */
+    @Test
+    void aWriteThatAReplicaWasClosedUnderIsNoFailingDisk() throws IOException {
+        Machine machine = new Machine(0);
+        ClosedChannelException failure = new ClosedChannelException();
+        machine.close();
+        machine.notifyLogFailed(failure, null);
+        machine.notifyLogFailed(new IOException("the log stopped at an earlier I/O error", failure), null);
+        assertThat(machine.steps).containsExactly("release");
+
+        machine.notifyLogFailed(new IOException("Input/output error"), null);
+        assertThat(machine.steps).as("whatever else happens then").containsExactly("release", "stop");
+
+        Machine open = new Machine(0);
+        open.notifyLogFailed(failure, null);
+        assertThat(open.steps).as("nobody closed it here").containsExactly("stop");
     }
 
     private static @Nullable TermIndex ask(Machine machine, long firstInLog) {
