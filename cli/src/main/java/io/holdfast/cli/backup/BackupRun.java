@@ -270,7 +270,7 @@ final class BackupRun {
             end = Math.max(end, client.backups().end(topic.name(), partition));
         }
         throw new IOException(
-                "let topic " + topic.name() + " compact later (--compact-after): its records are superseded" + " after "
+                "let topic " + topic.name() + " compact later (--compact-after): its records are superseded after "
                         + after + ", sooner than what was written meanwhile could be copied");
     }
 
