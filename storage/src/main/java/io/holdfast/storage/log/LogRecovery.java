@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,6 +30,9 @@ final class LogRecovery {
     private final Path directory;
     private final LogIdentity identity;
     private final LogCheckpoint checkpoint;
+    /** Of those that the checkpoint names; null if it names none. */
+    private final @Nullable SegmentState newest;
+
     private final Set<FrameId> missing;
     private final Map<FrameId, PendingFrame> found = new HashMap<>();
     private final TreeMap<Long, Segment> segments = new TreeMap<>();
@@ -41,6 +45,9 @@ final class LogRecovery {
         this.directory = directory;
         this.identity = identity;
         this.checkpoint = checkpoint;
+        this.newest = checkpoint.segments().stream()
+                .max(Comparator.comparing(SegmentState::id))
+                .orElse(null);
         this.missing = new HashSet<>(required);
     }
 
@@ -85,7 +92,7 @@ final class LogRecovery {
     private void openSegments() throws IOException {
         Map<Segment.Name, SegmentState> states = new HashMap<>();
         checkpoint.segments().forEach(state -> states.put(new Segment.Name(state.id(), state.generation()), state));
-        long newest = states.keySet().stream().mapToLong(Segment.Name::id).max().orElse(-1);
+        long newestId = newest == null ? -1 : newest.id();
         Set<Segment.Name> names = new HashSet<>(states.keySet());
         try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "*" + Segment.DATA_SUFFIX)) {
             for (Path file : files) {
@@ -98,7 +105,7 @@ final class LogRecovery {
         }
         for (Segment.Name name : names) {
             SegmentState state = states.get(name);
-            if (state == null && (name.id() <= newest || name.generation() > 0)) {
+            if (state == null && (name.id() <= newestId || name.generation() > 0)) {
                 // The checkpoint knows all up to the newest that it names. This one was trimmed, or written anew, and
                 // only its deletion had not happened yet; or it was about to take the place of others.
                 leftOver.add(name);
@@ -115,9 +122,6 @@ final class LogRecovery {
 
     /** The newest segment may have been made from some of higher numbers, whose deletion had not happened yet. */
     private void dropSourcesOfTheNewest() throws IOException {
-        SegmentState newest = checkpoint.segments().stream()
-                .max(Comparator.comparing(SegmentState::id))
-                .orElse(null);
         if (newest == null || newest.rewrittenTo() < 0) {
             return;
         }

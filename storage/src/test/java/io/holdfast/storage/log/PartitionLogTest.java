@@ -177,10 +177,7 @@ class PartitionLogTest {
         PartitionLog log = open(LogCheckpoint.EMPTY);
         fill(log, 1, 200);
         int written = files(".batches").size();
-        log.remove(List.of(new OffsetRange(0, 200)));
-        SegmentRewrite rewrite = Objects.requireNonNull(log.rewrite(200, Long.MAX_VALUE));
-        assertThat(rewrite.run(() -> false)).isTrue();
-        assertThat(log.replace(rewrite)).isTrue();
+        removeAndRewriteAll(log, 200);
         assertThat(files(".batches").size()).as("files of before, and one").isEqualTo(written + 1);
 
         append(log, 201, "next");
@@ -193,10 +190,7 @@ class PartitionLogTest {
     void shouldNotTakeWhatWasWrittenAnewForYoungAfterACrash() throws Exception {
         PartitionLog log = open(LogCheckpoint.EMPTY);
         fill(log, 1, 200);
-        log.remove(List.of(new OffsetRange(0, 200)));
-        SegmentRewrite rewrite = Objects.requireNonNull(log.rewrite(200, Long.MAX_VALUE));
-        assertThat(rewrite.run(() -> false)).isTrue();
-        assertThat(log.replace(rewrite)).isTrue();
+        removeAndRewriteAll(log, 200);
         LogCheckpoint checkpoint = log.checkpoint();
         ByteBuffer batch = Batches.of("young");
         FrameId young = new FrameId(201, 1);
@@ -370,6 +364,14 @@ class PartitionLogTest {
             expected.add((i - from) + "=record " + i);
         }
         return expected;
+    }
+
+    /** Lets all records go, and writes all segments anew, the last one too. */
+    private static void removeAndRewriteAll(PartitionLog log, long records) throws Exception {
+        log.remove(List.of(new OffsetRange(0, records)));
+        SegmentRewrite rewrite = Objects.requireNonNull(log.rewrite(records, Long.MAX_VALUE));
+        assertThat(rewrite.run(() -> false)).isTrue();
+        assertThat(log.replace(rewrite)).isTrue();
     }
 
     private List<Path> files(String suffix) throws IOException {
