@@ -23,7 +23,10 @@ final class JvmOptions {
                 "-Dlogback.configurationFile=holdfast-logback.xml"));
         String archive = System.getProperty("holdfast.class-archive", ""); // told by the launcher
         if (!archive.isEmpty()) {
-            options.addAll(List.of("-XX:SharedArchiveFile=" + archive, "-Xlog:cds=off", "-Xlog:cds+dynamic=off"));
+            options.addAll(
+                    archive.endsWith(".aot")
+                            ? List.of("-XX:AOTCache=" + archive, "-Xlog:aot=off", "-Xlog:cds=off")
+                            : List.of("-XX:SharedArchiveFile=" + archive, "-Xlog:cds=off", "-Xlog:cds+dynamic=off"));
         }
         if (Runtime.version().feature() >= NATIVE_ACCESS_SINCE) {
             options.add("--enable-native-access=ALL-UNNAMED");
