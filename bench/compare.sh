@@ -3,18 +3,18 @@
 # ratios. Kafka comes from Maven Central. It acknowledges before it flushes, as it does by default; rows named fsync make
 # it flush first, as Holdfast always does.
 #
-#   bench/compare.sh                 all workloads, two rounds each, about 25 minutes
+#   bench/compare.sh                 all workloads, two rounds each, about 40 minutes
 #   ROUNDS=1 WORKLOADS="w1 w3" bench/compare.sh
 #
 # FILL_CACHE_GB=18 fills the page cache before each system starts, with a file that stays until the end: on a virtual
 # machine memory that was never used costs several times as much to write to, and whoever comes first would pay for it.
 #
-# Needs about 50 GB of free disk. Also: SECONDS_EACH (15), WARM_SECONDS (60), OUT (docs/performance-kafka.md), BENCH_WORK (where everything lands).
+# Needs about 50 GB of free disk. Also: SECONDS_EACH (15), WARM_SECONDS (240), OUT (docs/performance-kafka.md), BENCH_WORK (where everything lands).
 . "$(dirname "$0")/lib.sh"
 rounds=${ROUNDS:-2}
 workloads=${WORKLOADS:-w1 w1b w2 w2small w3 w4}
 seconds=${SECONDS_EACH:-15}
-warm=${WARM_SECONDS:-60}
+warm=${WARM_SECONDS:-240}
 out=${OUT:-$root/docs/performance-kafka.md}
 kafka=$work/kafka
 results=$work/results
@@ -43,6 +43,7 @@ inter.broker.listener.name=PLAINTEXT
 log.dirs=$kafka/node$i/data
 min.insync.replicas=2
 offsets.topic.replication.factor=3
+log.segment.delete.delay.ms=1000
 C
   done
   id=$("$java" -cp "$kafka/lib/*" kafka.tools.StorageTool random-uuid 2> /dev/null | tail -1)
@@ -80,9 +81,21 @@ workload() {
     w2small) load w2small load=produce topic=w2small partitions=16 size=100 batch=65536 linger="$(linger)" ;;
     w3) load w3 load=e2e topic=w3 rate=1000 warm=10 ;;
     w3fsync) load w3fsync load=e2e topic=w3fsync flush=true rate=1000 warm=10 ;;
-    w4) load w4 load=consume topic=w1 warm=0 ;;
+    w4) load fill load=produce topic=w4 batch=1000000 rate=50000 linger="$(linger)"
+      load w4 load=consume topic=w4 warm=15 ;;
     *) echo "there is no workload $1" >&2; exit 2 ;;
   esac
+}
+
+# In pieces, deleted one by one: ten minutes of it would not fit the disk.
+warm_up() {
+  keep=$seconds
+  seconds=30
+  for piece in $(seq $((warm / 60))); do
+    load warm load=produce topic="warm$piece" partitions=16 batch=65536 warm=0 delete=true linger="$(linger)"
+    load warm load=produce topic="warmed$piece" batch=200000 warm=0 delete=true linger="$(linger)"
+  done
+  seconds=$keep
 }
 
 mkdir -p "$work"
@@ -96,9 +109,7 @@ while [ $round -le "$rounds" ]; do
     fill_cache
     "up_$next"
     system=$next
-    keep=$seconds
-    seconds=$warm load warm load=produce topic=warm partitions=4 batch=200000 linger="$(linger)"
-    seconds=$keep
+    warm_up
     for one in $workloads; do workload "$one"; done
     "down_$system"
     system=none

@@ -45,6 +45,11 @@ public final class HoldfastTarget implements Target {
     }
 
     @Override
+    public void deleteTopic(String topic) {
+        client.admin().deleteTopic(topic);
+    }
+
+    @Override
     public Sink produce(LoadShape shape) {
         Producer producer = client.newProducer(ProducerSettings.DEFAULT
                 .withBatchBytesMax(shape.batchBytes())

@@ -31,6 +31,11 @@ public final class QueueTarget implements Target {
     }
 
     @Override
+    public void deleteTopic(String topic) {
+        log.deleteTopic(topic);
+    }
+
+    @Override
     public Sink produce(LoadShape shape) {
         return log.produce(shape);
     }

@@ -12,6 +12,9 @@ public interface Target extends AutoCloseable {
     /** Creates the topic if there is none. */
     void createTopic(String topic, int partitions, int replicas) throws Exception;
 
+    /** Deletes the topic and what is in it. */
+    void deleteTopic(String topic) throws Exception;
+
     /** Opens a producer. One thread at a time. */
     Sink produce(LoadShape shape) throws Exception;
 

@@ -88,6 +88,9 @@ class ProduceLoadTest {
         public void createTopic(String topic, int partitions, int replicas) {}
 
         @Override
+        public void deleteTopic(String topic) {}
+
+        @Override
         public Sink produce(LoadShape shape) {
             return new Sink() {
                 @Override

@@ -52,6 +52,13 @@ final class KafkaTarget implements Target {
     }
 
     @Override
+    public void deleteTopic(String topic) throws Exception {
+        try (Admin admin = Admin.create(properties())) {
+            admin.deleteTopics(List.of(topic)).all().get();
+        }
+    }
+
+    @Override
     public Sink produce(LoadShape shape) {
         Properties properties = properties();
         properties.put("acks", "all");

@@ -20,7 +20,8 @@ import java.util.Map;
 
 /**
  * Runs one load on Holdfast, Kafka or RabbitMQ and writes its JSON: what bench/compare.sh and bench/queues.sh call. Arguments are KEY=VALUE:
- * system, servers, pids, load, topic, partitions, size, rate, window, batch, linger, warm, seconds, flush, out.
+ * system, servers, pids, load, topic, partitions, size, rate, window, batch, linger, warm, seconds, flush, delete (the
+ * topic, afterwards), out.
  */
 final class PeerLoad {
     /** Of a queue's consumer. */
@@ -46,28 +47,29 @@ final class PeerLoad {
                 Duration.ofSeconds(Long.parseLong(given.getOrDefault("seconds", "15"))));
         ProcessCosts costs = new ProcessCosts(
                 Arrays.stream(given.get("pids").split(",")).map(Long::valueOf).toList());
+        boolean delete = Boolean.parseBoolean(given.getOrDefault("delete", "false"));
         LoadResult result;
         if (given.get("system").equals("kafka")) {
             boolean flush = Boolean.parseBoolean(given.getOrDefault("flush", "false"));
             try (Target target =
                     new KafkaTarget(given.get("servers"), flush ? Map.of("flush.messages", "1") : Map.of())) {
-                result = run(given.get("load"), shape, target, costs);
+                result = run(given.get("load"), shape, target, costs, delete);
             }
         } else if (given.get("system").equals("rabbitmq")) {
             try (Target target = new RabbitTarget(given.get("servers"), shape.partitions(), PREFETCH)) {
-                result = run(given.get("load"), shape, target, costs);
+                result = run(given.get("load"), shape, target, costs, delete);
             }
         } else if (given.get("load").equals("queue")) {
             try (HoldfastClient client =
                             HoldfastClient.connect(List.of(given.get("servers").split(",")));
                     Target target = new QueueTarget(client, PREFETCH)) {
-                result = run("e2e", shape, target, costs);
+                result = run("e2e", shape, target, costs, delete);
             }
         } else {
             List<String> addresses = List.of(given.get("servers").split(","));
             try (HoldfastClient client = HoldfastClient.connect(addresses);
                     Target target = new HoldfastTarget(client, null)) {
-                result = run(given.get("load"), shape, target, costs);
+                result = run(given.get("load"), shape, target, costs, delete);
             }
         }
         Files.writeString(Path.of(given.get("out")), result.toJson() + "\n");
@@ -75,13 +77,18 @@ final class PeerLoad {
         System.exit(0); // whatever threads a client leaves behind
     }
 
-    private static LoadResult run(String load, LoadShape shape, Target target, ProcessCosts costs) throws Exception {
+    private static LoadResult run(String load, LoadShape shape, Target target, ProcessCosts costs, boolean delete)
+            throws Exception {
         target.createTopic(shape.topic(), shape.partitions(), 3);
-        return switch (load) {
+        LoadResult result = switch (load) {
             case "produce" -> new ProduceLoad(shape).run(target, costs, interval -> {});
-            case "consume" -> new ConsumeLoad(shape).run(target, costs, interval -> {});
+            case "consume" -> new ConsumeLoad(shape, true).run(target, costs, interval -> {});
             case "e2e", "queue" -> new EndToEndLoad(shape).run(target, costs, interval -> {});
             default -> throw new IllegalArgumentException("load must be produce, consume or e2e, not " + load);
         };
+        if (delete) {
+            target.deleteTopic(shape.topic());
+        }
+        return result;
     }
 }

@@ -10,6 +10,7 @@ import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -17,6 +18,8 @@ import java.util.regex.Pattern;
 /** Writes one table from the results of both systems: arguments are their folder, the file to write, the command. */
 final class PeerTable {
     private static final Pattern NAME = Pattern.compile("(\\w+)-(holdfast|kafka)-(\\d+)\\.json");
+
+    private static final Set<String> UNCOUNTED = Set.of("warm", "fill");
 
     private PeerTable() {}
 
@@ -54,7 +57,7 @@ final class PeerTable {
         try (var files = Files.list(folder)) {
             for (Path file : files.sorted().toList()) {
                 Matcher name = NAME.matcher(file.getFileName().toString());
-                if (name.matches() && !name.group(1).equals("warm")) {
+                if (name.matches() && !UNCOUNTED.contains(name.group(1))) {
                     results.computeIfAbsent(name.group(1), w -> new TreeMap<>())
                             .computeIfAbsent(name.group(2), s -> new ArrayList<>())
                             .add(json.readTree(file.toFile()));

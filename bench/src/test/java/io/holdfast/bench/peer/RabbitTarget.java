@@ -59,6 +59,16 @@ final class RabbitTarget implements Target {
     }
 
     @Override
+    public void deleteTopic(String topic) throws Exception {
+        try (Connection connection = connect();
+                Channel channel = connection.createChannel()) {
+            for (int p = 0; p < partitions; p++) {
+                channel.queueDelete(queue(topic, p));
+            }
+        }
+    }
+
+    @Override
     public Sink produce(LoadShape shape) throws Exception {
         Connection connection = connect();
         Channel channel = connection.createChannel();

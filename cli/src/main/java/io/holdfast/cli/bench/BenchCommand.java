@@ -81,14 +81,16 @@ public final class BenchCommand implements Runnable {
                             paramLabel = "HOST:PORT",
                             description = "Read everything from this node, leader or not. Default: from the leaders.")
                     @Nullable
-                    String node)
+                    String node,
+            @Option(names = "--again", description = "From the start once more after the end, until the time is over.")
+                    boolean again)
             throws Exception {
         return measure(
                 connect,
                 load,
                 report,
                 client -> new HoldfastTarget(client, node),
-                (shape, target, costs, tick) -> new ConsumeLoad(shape).run(target, costs, tick));
+                (shape, target, costs, tick) -> new ConsumeLoad(shape, again).run(target, costs, tick));
     }
 
     @Command(
