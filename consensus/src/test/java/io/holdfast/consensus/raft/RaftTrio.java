@@ -19,6 +19,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import org.apache.ratis.proto.RaftProtos.InstallSnapshotReplyProto;
 import org.apache.ratis.proto.RaftProtos.InstallSnapshotRequestProto;
+import org.apache.ratis.proto.RaftProtos.LogEntryProto;
+import org.apache.ratis.proto.RaftProtos.RaftConfigurationProto;
 import org.apache.ratis.proto.RaftProtos.RaftGroupIdProto;
 import org.apache.ratis.proto.RaftProtos.RaftRpcRequestProto;
 import org.apache.ratis.proto.RaftProtos.TermIndexProto;
@@ -155,22 +157,48 @@ final class RaftTrio implements Closeable {
 
     /** @param firstInLog entry of the leader's present term with which its log begins */
     InstallSnapshotReplyProto tellToInstall(int ordinal, long firstInLog) throws IOException {
+        return tellToInstall(ordinal, firstInLog, leader().term(), null);
+    }
+
+    /**
+     * @param term that the leader has, or had
+     * @param configuration that comes along
+     */
+    InstallSnapshotReplyProto tellToInstall(
+            int ordinal, long firstInLog, long term, @Nullable LogEntryProto configuration) throws IOException {
         Peer follower = members.get(ordinal).peer;
         RaftRpcRequestProto header = RaftRpcRequestProto.newBuilder()
                 .setRequestorId(members.get(0).peer.raftId().toByteString())
                 .setReplyId(follower.raftId().toByteString())
                 .setRaftGroupId(RaftGroupIdProto.newBuilder().setId(GROUP.raft().toByteString()))
                 .build();
-        InstallSnapshotRequestProto told = InstallSnapshotRequestProto.newBuilder()
+        InstallSnapshotRequestProto.Builder told = InstallSnapshotRequestProto.newBuilder()
                 .setServerRequest(header)
-                .setLeaderTerm(leader().term())
+                .setLeaderTerm(term)
                 .setNotification(InstallSnapshotRequestProto.NotificationProto.newBuilder()
                         .setFirstAvailableTermIndex(TermIndexProto.newBuilder()
                                 .setTerm(leader().logEnd().term())
-                                .setIndex(firstInLog)))
-                .build();
+                                .setIndex(firstInLog)));
+        if (configuration != null) {
+            told.setLastRaftConfigurationLogEntryProto(configuration);
+        }
         return InstallSnapshotReplyProto.parseFrom(
-                RawCall.call(follower.address(), RawCall.INSTALL, told.toByteArray()));
+                RawCall.call(follower.address(), RawCall.INSTALL, told.build().toByteArray()));
+    }
+
+    /** As a request to copy a checkpoint has it: without a term. */
+    static LogEntryProto configuration(long index, List<Peer> members) {
+        RaftConfigurationProto.Builder peers = RaftConfigurationProto.newBuilder();
+        members.forEach(member -> peers.addPeers(member.raft().getRaftPeerProto()));
+        return LogEntryProto.newBuilder()
+                .setIndex(index)
+                .setConfigurationEntry(peers)
+                .build();
+    }
+
+    /** Those that it was made with, the leader first. */
+    List<Peer> founders() {
+        return members.stream().map(Member::peer).toList();
     }
 
     void restLeader() throws IOException {

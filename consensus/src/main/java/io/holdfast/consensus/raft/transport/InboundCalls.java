@@ -10,6 +10,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.apache.ratis.proto.RaftProtos.AppendEntriesRequestProto;
+import org.apache.ratis.proto.RaftProtos.InstallSnapshotReplyProto;
 import org.apache.ratis.proto.RaftProtos.InstallSnapshotRequestProto;
 import org.apache.ratis.proto.RaftProtos.RaftRpcRequestProto;
 import org.apache.ratis.proto.RaftProtos.ReadIndexRequestProto;
@@ -20,7 +21,6 @@ import org.apache.ratis.protocol.RaftGroupId;
 import org.apache.ratis.protocol.RaftPeerId;
 import org.apache.ratis.server.DivisionInfo;
 import org.apache.ratis.server.RaftServer;
-import org.apache.ratis.server.protocol.TermIndex;
 import org.apache.ratis.thirdparty.com.google.protobuf.MessageLite;
 import org.apache.ratis.util.LifeCycle;
 import org.slf4j.Logger;
@@ -78,7 +78,7 @@ final class InboundCalls extends FrameReader {
             }
             case INSTALL -> {
                 InstallSnapshotRequestProto request = frame.parse(InstallSnapshotRequestProto.parser());
-                later(frame.call(), request.getServerRequest(), () -> server.installSnapshot(asTold(request)));
+                later(frame.call(), request.getServerRequest(), () -> install(request));
             }
             case ANSWER, FAILURE -> throw new IOException("an answer to a question that was never asked");
         }
@@ -173,26 +173,9 @@ final class InboundCalls extends FrameReader {
                 .build());
     }
 
-    /**
-     * Ratis 3.3 says how the copying of a checkpoint went only to who names no earlier entry than it was told to copy up
-     * to, and throws otherwise, for ever. But a leader's log may begin earlier than that of whoever told it, and a leader
-     * also names its last entry (see {@link PipelinedAppender}) and then its first. So whoever asks names what it was told.
-     */
-    private InstallSnapshotRequestProto asTold(InstallSnapshotRequestProto request) throws IOException {
-        TermIndex told = server.getDivision(groupOf(request.getServerRequest())).getStateMachine()
-                        instanceof GroupMachine machine
-                ? machine.toldToInstall()
-                : null;
-        if (told == null
-                || told.getIndex()
-                        <= request.getNotification()
-                                .getFirstAvailableTermIndex()
-                                .getIndex()) {
-            return request;
-        }
-        InstallSnapshotRequestProto.Builder asked = request.toBuilder();
-        asked.getNotificationBuilder().setFirstAvailableTermIndex(told.toProto());
-        return asked.build();
+    private InstallSnapshotReplyProto install(InstallSnapshotRequestProto request) throws IOException {
+        RaftServer.Division division = server.getDivision(groupOf(request.getServerRequest()));
+        return server.installSnapshot(InstallRequests.checked(division, request));
     }
 
     private interface BlockingCall {
