@@ -376,7 +376,7 @@ public final class Admin {
                     throw refusedByNetwork
                             ? HoldfastException.notApplied(
                                     ErrorReason.ERROR_REASON_UNAVAILABLE,
-                                    "check that a node runs at one of " + connections.seeds() + ": none answers")
+                                    "check that a node runs at one of " + addresses + ": none answers")
                             : failure;
                 }
                 preferred.incrementAndGet();

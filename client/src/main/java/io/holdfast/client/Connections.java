@@ -3,6 +3,7 @@ package io.holdfast.client;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.NettyChannelBuilder;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -14,20 +15,22 @@ final class Connections implements AutoCloseable {
 
     private final List<String> seeds;
     private final Map<String, ManagedChannel> channels = new ConcurrentHashMap<>();
+    private volatile List<String> learned = List.of();
     private volatile boolean closed;
 
     Connections(List<String> seeds) {
         this.seeds = List.copyOf(seeds);
     }
 
-    List<String> seeds() {
-        return seeds;
+    /** The cluster's nodes as they are now: the seeds may all leave it, one by one. */
+    void learn(Collection<String> addresses) {
+        learned = List.copyOf(addresses);
     }
 
-    /** The seeds, and every other address that has been used. */
+    /** The seeds, and every other node that the cluster was last known to have. */
     List<String> known() {
         List<String> all = new ArrayList<>(seeds);
-        channels.keySet().stream().filter(address -> !seeds.contains(address)).forEach(all::add);
+        learned.stream().filter(address -> !seeds.contains(address)).forEach(all::add);
         return all;
     }
 

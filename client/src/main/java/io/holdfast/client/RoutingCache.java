@@ -146,6 +146,7 @@ final class RoutingCache implements AutoCloseable {
         Map<Integer, String> newAddresses = new HashMap<>();
         routes.getNodesList().forEach(node -> newAddresses.put(node.getNodeId(), node.getAddress()));
         addresses = newAddresses;
+        connections.learn(newAddresses.values());
         Map<String, Map<Integer, Route>> newTopics = new HashMap<>();
         for (Route route : routes.getRoutesList()) {
             String topic = route.getPartition().getTopic();
@@ -173,7 +174,7 @@ final class RoutingCache implements AutoCloseable {
                                     "create topic '" + topic + "' first: it does not exist")
                             : HoldfastException.notApplied(
                                     ErrorReason.ERROR_REASON_UNAVAILABLE,
-                                    "check that a node runs at one of " + connections.seeds() + ": none answers");
+                                    "check that a node runs at one of " + connections.known() + ": none answers");
                 }
                 try {
                     wait(Math.max(1, left));

@@ -118,4 +118,26 @@ class RoutingCacheTest {
             assertThat(cache.partitionsIfKnown("u")).isOne();
         }
     }
+
+    @Test
+    void shouldGoOnWithNodesThatItWasToldOfWhenTheFirstOnesHaveGone() throws Exception {
+        Watched joined = new Watched();
+        Server other = NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
+                .addService(joined)
+                .build()
+                .start();
+        String address = "127.0.0.1:" + other.getPort();
+        GetRoutesResponse replaced = routes("a", 1, "t", 3).toBuilder()
+                .clearNodes()
+                .addNodes(Node.newBuilder().setNodeId(3).setAddress(address))
+                .build();
+        try (RoutingCache cache = told(replaced)) {
+            server.shutdownNow();
+            assertThat(joined.watches.poll(PATIENCE.toSeconds(), TimeUnit.SECONDS))
+                    .isNotNull();
+            assertThat(cache.leader("t", 0)).isEqualTo(address);
+        } finally {
+            other.shutdownNow().awaitTermination(5, TimeUnit.SECONDS);
+        }
+    }
 }
