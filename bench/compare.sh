@@ -9,7 +9,7 @@
 # FILL_CACHE_GB=18 fills the page cache before each system starts, with a file that stays until the end: on a virtual
 # machine memory that was never used costs several times as much to write to, and whoever comes first would pay for it.
 #
-# Needs about 50 GB of free disk. Also: SECONDS_EACH (15), WARM_SECONDS (240), OUT (docs/performance-kafka.md), BENCH_WORK (where everything lands).
+# Needs about 50 GB of free disk. Also: SECONDS_EACH (15), WARM_SECONDS (240; whole minutes), OUT (docs/performance-kafka.md), BENCH_WORK (where everything lands).
 . "$(dirname "$0")/lib.sh"
 rounds=${ROUNDS:-2}
 workloads=${WORKLOADS:-w1 w1b w2 w2small w3 w4}

@@ -55,7 +55,6 @@ public final class ConsumeLoad {
             while (System.nanoTime() < end && empty < POLLS_EMPTY_MAX) {
                 if (source.poll(POLL, onRecord) > 0) {
                     any = true;
-                    empty = 0;
                     lastAt = System.nanoTime();
                     meter.tick(lastAt);
                 } else if (any) {

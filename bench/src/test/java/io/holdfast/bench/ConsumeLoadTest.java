@@ -31,19 +31,8 @@ class ConsumeLoadTest {
     }
 
     /** A topic of three records, which come one by one, each after a millisecond. */
-    private static final class ThreeRecords implements Target {
+    private static final class ThreeRecords extends PartialTarget {
         private int opened;
-
-        @Override
-        public void createTopic(String topic, int partitions, int replicas) {}
-
-        @Override
-        public void deleteTopic(String topic) {}
-
-        @Override
-        public Sink produce(LoadShape shape) {
-            throw new UnsupportedOperationException();
-        }
 
         @Override
         public Source consume(String topic, boolean fromStart) {
@@ -67,8 +56,5 @@ class ConsumeLoadTest {
                 public void close() {}
             };
         }
-
-        @Override
-        public void close() {}
     }
 }

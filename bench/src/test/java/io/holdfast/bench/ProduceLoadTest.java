@@ -68,7 +68,7 @@ class ProduceLoadTest {
     }
 
     /** Acknowledges after a while; one send blocks. */
-    private static final class FakeTarget implements Target {
+    private static final class FakeTarget extends PartialTarget {
         private final long stallAt;
         private final Duration stall;
         private final Duration delay;
@@ -83,12 +83,6 @@ class ProduceLoadTest {
             this.stall = stall;
             this.delay = delay;
         }
-
-        @Override
-        public void createTopic(String topic, int partitions, int replicas) {}
-
-        @Override
-        public void deleteTopic(String topic) {}
 
         @Override
         public Sink produce(LoadShape shape) {
@@ -117,11 +111,6 @@ class ProduceLoadTest {
                 @Override
                 public void close() {}
             };
-        }
-
-        @Override
-        public Source consume(String topic, boolean fromStart) {
-            throw new UnsupportedOperationException();
         }
 
         @Override
