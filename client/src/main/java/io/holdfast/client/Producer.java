@@ -319,6 +319,9 @@ public final class Producer implements AutoCloseable {
                 wakeIn(lane, lane.waitNanos(now));
                 return;
             }
+            if (lane.isStalled() && !hasRoomForMore(lane)) {
+                return; // before it looks for the next: a full lane is asked about each record
+            }
             PendingBatch batch = lane.next();
             if (batch == null) {
                 PendingBatch open = lane.open();
@@ -334,10 +337,6 @@ public final class Producer implements AutoCloseable {
                 placement.unstick(lane.key().topic());
                 continue;
             }
-            if (!lane.hasRoomForMore(settings.batchesInFlightMax(), BYTES_IN_FLIGHT)
-                    && !lane.hasRoomForMore(eagerBatches(), Long.MAX_VALUE)) {
-                return;
-            }
             String address = routes.target(lane.key().topic(), lane.key().partition(), lane.attempts());
             if (address == null) {
                 lane.backOff(0);
@@ -346,6 +345,11 @@ public final class Producer implements AutoCloseable {
             lane.leader(routes.leader(lane.key().topic(), lane.key().partition()));
             stream(address).send(batch, producerId);
         }
+    }
+
+    private boolean hasRoomForMore(Lane lane) {
+        return lane.hasRoomForMore(settings.batchesInFlightMax(), BYTES_IN_FLIGHT)
+                || lane.hasRoomForMore(eagerBatches(), Long.MAX_VALUE);
     }
 
     private int eagerBatches() {

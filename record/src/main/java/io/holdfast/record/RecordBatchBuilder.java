@@ -1,6 +1,5 @@
 package io.holdfast.record;
 
-import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
@@ -13,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class RecordBatchBuilder {
     private final Compression compression;
-    private final Body body = new Body();
+    private final GrowingBytes body = new GrowingBytes();
     private long baseTimestamp;
     private long maxTimestamp = Long.MIN_VALUE;
     private int count;
@@ -57,7 +56,7 @@ public final class RecordBatchBuilder {
             length += fieldSize(names[i]) + fieldSize(header.value());
         }
         Varints.write(body, length);
-        body.write(0);
+        body.write((byte) 0);
         Varints.write(body, timestampDelta);
         Varints.write(body, offsetDelta);
         writeField(record.key());
@@ -138,18 +137,7 @@ public final class RecordBatchBuilder {
             Varints.write(body, -1);
         } else {
             Varints.write(body, field.length);
-            body.write(field, 0, field.length);
-        }
-    }
-
-    /** Gives its array away without a copy. */
-    private static final class Body extends ByteArrayOutputStream {
-        Body() {
-            super(1024);
-        }
-
-        byte[] array() {
-            return buf;
+            body.write(field);
         }
     }
 }

@@ -1,6 +1,5 @@
 package io.holdfast.record;
 
-import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 
 /** Zigzag variable-length integers as in Protocol Buffers' sint32 and sint64. */
@@ -9,13 +8,13 @@ final class Varints {
 
     private Varints() {}
 
-    static void write(ByteArrayOutputStream out, long value) {
+    static void write(GrowingBytes out, long value) {
         long rest = (value << 1) ^ (value >> 63);
         while ((rest & ~0x7FL) != 0) {
-            out.write((int) (rest & 0x7F) | 0x80);
+            out.write((byte) ((rest & 0x7F) | 0x80));
             rest >>>= 7;
         }
-        out.write((int) rest);
+        out.write((byte) rest);
     }
 
     static int size(long value) {
