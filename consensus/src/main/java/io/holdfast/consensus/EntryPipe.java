@@ -35,6 +35,7 @@ public final class EntryPipe<R extends EntryPipe.Request> {
         /**
          * Answers all of the requests, now or when the entry is applied; whatever it throws refuses them.
          *
+         * @param requests others may be added
          * @return completes when the next entry may be made, with requests to be decided about first
          */
         CompletableFuture<List<R>> write(List<R> requests);
@@ -78,6 +79,13 @@ public final class EntryPipe<R extends EntryPipe.Request> {
         return waiting.isEmpty() && entries == 0;
     }
 
+    /** Adds what waits to the requests of another entry, as far as there is room. */
+    public synchronized void moveWaitingTo(List<R> requests) {
+        while (!waiting.isEmpty() && requests.size() < REQUESTS_PER_ENTRY_MAX) {
+            requests.add(waiting.remove());
+        }
+    }
+
     private void writeWaiting() {
         List<R> requests = new ArrayList<>();
         synchronized (this) {
@@ -85,9 +93,7 @@ public final class EntryPipe<R extends EntryPipe.Request> {
                 return;
             }
             entries++;
-            while (!waiting.isEmpty() && requests.size() < REQUESTS_PER_ENTRY_MAX) {
-                requests.add(waiting.remove());
-            }
+            moveWaitingTo(requests);
         }
         CompletableFuture<List<R>> written;
         try {

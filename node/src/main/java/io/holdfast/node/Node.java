@@ -163,7 +163,10 @@ public final class Node implements Closeable {
                 System::currentTimeMillis,
                 threads.timer,
                 new QueueResources(
-                        new ImagePolicies(state, gates), new RecordCache(RECORD_CACHE_BYTES), threads.requests),
+                        new ImagePolicies(state, gates),
+                        new RecordCache(RECORD_CACHE_BYTES),
+                        threads.requests,
+                        () -> state.image().clusterNodes().featureLevel() >= FeatureLevel.SHARED_ENTRIES),
                 new StreamResources(new ImageTopics(state), threads.requests),
                 new ScheduleResources(
                         threads.requests,

@@ -10,17 +10,21 @@ import java.util.List;
  * can run two versions while it is being upgraded, and go back until it is raised.
  *
  * <p>Who adds something that older versions would misread raises {@link #KNOWN} and asks the image's level before writing
- * it. Level 1 is what there was at first; level 2 has topics that grow, level 3 has compaction.
+ * it. Level 1 is what there was at first; level 2 has topics that grow, level 3 has compaction, level 4 appends and
+ * queue commands in one entry.
  */
 public final class FeatureLevel {
     /** The highest that this version knows. */
-    public static final int KNOWN = 3;
+    public static final int KNOWN = 4;
 
     /** From this level on topics may get more partitions. */
     public static final int GROWING_TOPICS = 2;
 
     /** From this level on topics may be compacted. */
     public static final int COMPACTION = 3;
+
+    /** From this level on an entry may hold appends and a queue command. */
+    public static final int SHARED_ENTRIES = 4;
 
     private FeatureLevel() {}
 

@@ -1,13 +1,11 @@
 package io.holdfast.consensus.partition;
 
-import com.google.protobuf.InvalidProtocolBufferException;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.raft.RaftBytes;
 import io.holdfast.internal.v1.AppendCommand;
-import io.holdfast.internal.v1.BatchReply;
-import io.holdfast.internal.v1.BatchResult;
 import io.holdfast.internal.v1.PartitionCommand;
 import io.holdfast.internal.v1.PartitionReply;
+import io.holdfast.internal.v1.QueueCommand;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.WriteOutcome;
 import java.nio.ByteBuffer;
@@ -19,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.LongSupplier;
+import org.apache.ratis.thirdparty.com.google.protobuf.ByteString;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -150,16 +149,9 @@ final class AppendQueue {
                 proposed = true;
                 proposing = true;
                 entriesInFlight++;
-                entry = takeEntry();
+                entry = takeEntry(entryBytesMax);
             }
-            CompletableFuture<PartitionReply> reply;
-            try {
-                reply = proposer.propose(encode(entry));
-            } finally {
-                synchronized (this) {
-                    proposing = false;
-                }
-            }
+            CompletableFuture<PartitionReply> reply = propose(entry, null);
             if (reply.isDone()) { // refused at once; a loop, lest a long queue become a deep stack
                 reply.whenComplete((answer, failure) -> finish(entry, answer, failure));
                 pacing.releaseUnused(permit);
@@ -169,6 +161,43 @@ final class AppendQueue {
                     pacing.release(permit);
                     proposeWaiting();
                 });
+            }
+        }
+    }
+
+    /**
+     * Proposes a queue command at once. Batches that wait go along in the same entry, unless they are many: an entry
+     * costs about the same with them.
+     */
+    CompletableFuture<PartitionReply> proposeWith(QueueCommand command) {
+        List<Waiting> along;
+        synchronized (this) {
+            if (held || proposing || waiting.isEmpty()) {
+                along = List.of();
+            } else {
+                proposing = true;
+                entriesInFlight++;
+                along = takeEntry(Math.min(LARGE_ENTRY_BYTES, entryBytesMax));
+            }
+        }
+        if (along.isEmpty()) {
+            return proposer.propose(encode(along, command));
+        }
+        CompletableFuture<PartitionReply> reply = propose(along, command);
+        reply.whenComplete((answer, failure) -> {
+            finish(along, answer, failure);
+            proposeWaiting();
+        });
+        proposeWaiting(); // what came meanwhile
+        return reply;
+    }
+
+    private CompletableFuture<PartitionReply> propose(List<Waiting> entry, @Nullable QueueCommand queue) {
+        try {
+            return proposer.propose(encode(entry, queue));
+        } finally {
+            synchronized (this) {
+                proposing = false;
             }
         }
     }
@@ -184,10 +213,10 @@ final class AppendQueue {
         complete(entry, answer, failure);
     }
 
-    private List<Waiting> takeEntry() {
+    private List<Waiting> takeEntry(int bytesMax) {
         List<Waiting> entry = new ArrayList<>();
         int bytes = 0;
-        while (!waiting.isEmpty() && (entry.isEmpty() || bytes + waiting.peek().entryBytes() <= entryBytesMax)) {
+        while (!waiting.isEmpty() && (entry.isEmpty() || bytes + waiting.peek().entryBytes() <= bytesMax)) {
             Waiting next = waiting.remove();
             entry.add(next);
             bytes += next.entryBytes();
@@ -196,7 +225,14 @@ final class AppendQueue {
         return entry;
     }
 
-    private PartitionMessage encode(List<Waiting> entry) {
+    private PartitionMessage encode(List<Waiting> entry, @Nullable QueueCommand queue) {
+        PartitionCommand.Builder command = PartitionCommand.newBuilder().setNowMs(clockMs.getAsLong());
+        if (queue != null) {
+            command.setQueue(queue);
+        }
+        if (entry.isEmpty()) {
+            return new PartitionMessage(RaftBytes.of(command.build()), ByteString.EMPTY);
+        }
         AppendCommand.Builder append = AppendCommand.newBuilder();
         int bytes = 0;
         for (Waiting one : entry) {
@@ -213,11 +249,7 @@ final class AppendQueue {
             }
             batches.flip();
         }
-        PartitionCommand command = PartitionCommand.newBuilder()
-                .setNowMs(clockMs.getAsLong())
-                .setAppend(append)
-                .build();
-        return new PartitionMessage(RaftBytes.of(command), RaftBytes.of(batches));
+        return new PartitionMessage(RaftBytes.of(command.setAppend(append).build()), RaftBytes.of(batches));
     }
 
     private void complete(List<Waiting> entry, @Nullable PartitionReply answer, @Nullable Throwable failure) {
@@ -238,81 +270,7 @@ final class AppendQueue {
                         Map.of()));
                 continue;
             }
-            completeOne(one, answer, answer.getBatches(i));
-        }
-    }
-
-    private static void completeOne(Waiting one, PartitionReply answer, BatchReply batch) {
-        switch (batch.getResult()) {
-            case BATCH_RESULT_APPENDED, BATCH_RESULT_SCHEDULED ->
-                one.result.complete(result(one.append, answer, batch, false, false));
-            case BATCH_RESULT_DUPLICATE, BATCH_RESULT_DUPLICATE_ID ->
-                one.result.complete(result(one.append, answer, batch, true, false));
-            case BATCH_RESULT_DUPLICATE_OFFSET_UNKNOWN ->
-                one.result.complete(result(one.append, answer, batch, true, true));
-            default -> one.result.completeExceptionally(refusal(batch));
-        }
-    }
-
-    private static AppendResult result(
-            BatchAppend append, PartitionReply answer, BatchReply batch, boolean duplicate, boolean offsetUnknown) {
-        boolean byId = batch.getResult() == BatchResult.BATCH_RESULT_DUPLICATE_ID;
-        return new AppendResult(
-                batch.getFirstOffset(),
-                append.recordCount() - batch.getAlreadyStored(),
-                answer.getAppendTimeMs(),
-                duplicate,
-                offsetUnknown,
-                batch.getAlreadyStored(),
-                byId
-                        ? batch.hasDueMs() ? batch.getDueMs() : null
-                        : append.terms().dueMs(),
-                answer.getHighWatermark());
-    }
-
-    static Refusal refusal(BatchReply batch) {
-        String expected = Long.toUnsignedString(batch.getExpected());
-        return switch (batch.getResult()) {
-            case BATCH_RESULT_FENCED ->
-                Refusal.of(
-                        ErrorReason.ERROR_REASON_PRODUCER_FENCED,
-                        "a newer instance of this producer has epoch " + expected
-                                + ": stop, or open the producer again",
-                        Map.of("epoch", expected));
-            case BATCH_RESULT_GAP ->
-                Refusal.of(
-                        ErrorReason.ERROR_REASON_SEQUENCE_GAP,
-                        "send the batch with sequence " + expected + " first: it has not arrived",
-                        Map.of("expected_sequence", expected));
-            case BATCH_RESULT_UNKNOWN_PRODUCER ->
-                Refusal.of(
-                        ErrorReason.ERROR_REASON_UNKNOWN_PRODUCER,
-                        "open a new producer: the partition does not know this one, which must start at sequence 0");
-            case BATCH_RESULT_HAS_DUPLICATES ->
-                Refusal.later(
-                        ErrorReason.ERROR_REASON_UNAVAILABLE,
-                        "try again: a record of the batch was stored by another a moment ago",
-                        RETRY_AFTER);
-            case BATCH_RESULT_KEYS_MOVED ->
-                Refusal.of(
-                        ErrorReason.ERROR_REASON_KEYS_MOVED,
-                        "look up the routes again, and choose the partition anew: some keys are another's now",
-                        Map.of("keys_version", expected));
-            case BATCH_RESULT_NOT_SCHEDULED -> Refusal.invalid("nothing to do: the record left the schedule before");
-            case BATCH_RESULT_OFFSET_MISMATCH ->
-                Refusal.of(
-                        ErrorReason.ERROR_REASON_EXPECTED_OFFSET_MISMATCH,
-                        "the log ends at " + expected + ", not where you expected: read on from there and decide again",
-                        Map.of("end_offset", expected));
-            default -> Refusal.of(ErrorReason.ERROR_REASON_INTERNAL, "the replica answered " + batch.getResult());
-        };
-    }
-
-    static PartitionReply parse(ByteBuffer reply) {
-        try {
-            return PartitionReply.parseFrom(reply);
-        } catch (InvalidProtocolBufferException e) {
-            throw new IllegalStateException("apply's own answer cannot be parsed", e);
+            BatchReplies.complete(one.append, one.result, answer, answer.getBatches(i));
         }
     }
 }

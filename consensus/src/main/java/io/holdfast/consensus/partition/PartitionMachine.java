@@ -290,8 +290,6 @@ final class PartitionMachine extends GroupMachine {
                 log().trim(command.getTrim().getBeforeOffset());
                 queues.trimmed(log().startOffset());
             }
-            case QUEUE ->
-                reply.addAllQueue(queues.apply(command.getQueue(), nowMs, log().startOffset(), log().nextOffset()));
             case STREAM -> reply.addAllStream(streamGroups.apply(command.getStream(), frame.term(), nowMs));
             case CANCEL -> {
                 for (ScheduleKey key : command.getCancel().getKeysList()) {
@@ -314,7 +312,14 @@ final class PartitionMachine extends GroupMachine {
             }
             case EVICT_PRODUCERS ->
                 command.getEvictProducers().getProducerIdsList().forEach(producers::evict);
-            default -> throw new IOException("entry " + frame.index() + " holds a command of a later version");
+            default -> {
+                if (!command.hasQueue()) {
+                    throw new IOException("entry " + frame.index() + " holds a command of a later version");
+                }
+            }
+        }
+        if (command.hasQueue()) {
+            reply.addAllQueue(queues.apply(command.getQueue(), nowMs, log().startOffset(), log().nextOffset()));
         }
         reply.setLogStartOffset(log().startOffset()).setHighWatermark(log().nextOffset());
         return Message.valueOf(RaftBytes.of(reply.build()));

@@ -14,6 +14,7 @@ import io.holdfast.internal.v1.FetchCheckpointResponse;
 import io.holdfast.internal.v1.PartitionCommand;
 import io.holdfast.internal.v1.PartitionReply;
 import io.holdfast.internal.v1.ProducerRow;
+import io.holdfast.internal.v1.QueueCommand;
 import io.holdfast.internal.v1.SplitCommand;
 import io.holdfast.internal.v1.TrimCommand;
 import io.holdfast.storage.log.DamagedLogException;
@@ -478,6 +479,12 @@ public final class PartitionReplica {
         return propose(command.apply(command()).build());
     }
 
+    /** As {@link #propose}, and appends that wait go along. */
+    CompletableFuture<PartitionReply> proposeWithAppends(QueueCommand command) {
+        usedNanos = System.nanoTime();
+        return appends.proposeWith(command);
+    }
+
     private PartitionCommand.Builder command() {
         return PartitionCommand.newBuilder().setNowMs(clockMs.getAsLong());
     }
@@ -494,7 +501,7 @@ public final class PartitionReplica {
                 result.completeExceptionally(refusal);
             } else {
                 result.complete(
-                        AppendQueue.parse(RaftBytes.buffer(reply.getMessage().getContent())));
+                        BatchReplies.parse(RaftBytes.buffer(reply.getMessage().getContent())));
             }
         });
         return result;

@@ -13,6 +13,7 @@ import io.holdfast.internal.v1.QueueRow;
 import io.holdfast.storage.log.LogSlice;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 
 /**
@@ -21,10 +22,12 @@ import java.util.function.Function;
  */
 public final class ReplicaQueues extends ReplicaLeadership implements QueuePartition {
     private final QueueLane lane;
+    private final BooleanSupplier sharesEntries;
 
     ReplicaQueues(PartitionReplica replica, QueueResources resources) {
         super(replica);
         lane = new QueueLane(this, resources);
+        sharesEntries = resources.sharesEntries();
     }
 
     /** Of a replica that leads. */
@@ -83,7 +86,10 @@ public final class ReplicaQueues extends ReplicaLeadership implements QueueParti
 
     @Override
     public CompletableFuture<List<QueueResult>> propose(QueueCommand command) {
-        return replica().propose(entry -> entry.setQueue(command)).thenApply(PartitionReply::getQueueList);
+        CompletableFuture<PartitionReply> reply = sharesEntries.getAsBoolean()
+                ? replica().proposeWithAppends(command)
+                : replica().propose(entry -> entry.setQueue(command));
+        return reply.thenApply(PartitionReply::getQueueList);
     }
 
     @Override

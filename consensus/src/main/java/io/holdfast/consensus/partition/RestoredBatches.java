@@ -44,7 +44,7 @@ final class RestoredBatches {
     static long end(PartitionReply reply) {
         for (BatchReply batch : reply.getBatchesList()) {
             if (batch.getResult() != BatchResult.BATCH_RESULT_APPENDED) {
-                throw AppendQueue.refusal(batch);
+                throw BatchReplies.refusal(batch);
             }
         }
         return reply.getHighWatermark();

@@ -63,8 +63,8 @@ public final class QueueLane {
         policies = resources.policies();
         executor = resources.executor();
         records = new RecordCache.View(resources.cache(), this::readIfThere);
-        acquires = pipe(1);
-        changes = pipe(CHANGES_UNDER_WAY_MAX);
+        acquires = pipe(1, this::writeWithChanges);
+        changes = pipe(CHANGES_UNDER_WAY_MAX, this::write);
         clock = new LeaderClock(partition);
         dispatcher = new Dispatcher(partition, policies, records, clock);
         waiters = new ReadyWaiters(partition, executor, dispatcher::canAcquire);
@@ -270,13 +270,19 @@ public final class QueueLane {
 
     // ---- entries
 
-    private EntryPipe<QueueRequest> pipe(int entriesMax) {
+    private EntryPipe<QueueRequest> pipe(int entriesMax, EntryPipe.Writer<QueueRequest> writer) {
         return new EntryPipe<>(
                 entriesMax,
                 WAITING_MAX,
                 "slow down: too many polls and settlements of this partition wait already",
                 executor,
-                this::write);
+                writer);
+    }
+
+    /** An entry that is made anyway takes along what waits for one. */
+    private CompletableFuture<List<QueueRequest>> writeWithChanges(List<QueueRequest> requests) {
+        changes.moveWaitingTo(requests);
+        return write(requests);
     }
 
     private CompletableFuture<List<QueueRequest>> write(List<QueueRequest> requests) {

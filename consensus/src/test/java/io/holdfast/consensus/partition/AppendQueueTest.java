@@ -5,8 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.raft.RaftBytes;
+import io.holdfast.internal.v1.BatchHeader;
+import io.holdfast.internal.v1.BatchReply;
+import io.holdfast.internal.v1.BatchResult;
 import io.holdfast.internal.v1.PartitionCommand;
 import io.holdfast.internal.v1.PartitionReply;
+import io.holdfast.internal.v1.QueueCommand;
 import io.holdfast.record.Compression;
 import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordBatchBuilder;
@@ -20,20 +24,25 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.junit.jupiter.api.Test;
 
-/** What a partition at rest does with the writes that wake it. */
+/** When batches become entries, and what becomes of those that wait. */
 class AppendQueueTest {
     private final List<PartitionCommand> proposed = new ArrayList<>();
+    private final List<CompletableFuture<PartitionReply>> replies = new ArrayList<>();
     private final ByteBudget budget = new ByteBudget(1 << 20);
     private final AppendQueue queue = new AppendQueue(
             message -> {
                 proposed.add(parse(RaftBytes.buffer(message.getContent())));
-                return new CompletableFuture<PartitionReply>();
+                replies.add(new CompletableFuture<>());
+                return replies.get(replies.size() - 1);
             },
             new EntryPacing(() -> 8, System::nanoTime, (task, delay) -> {}),
             1 << 20,
             budget,
             new ByteBudget(1 << 20),
             () -> 0);
+
+    private static final QueueCommand COMMAND =
+            QueueCommand.newBuilder().setClockMs(1).build();
 
     private static PartitionCommand parse(ByteBuffer bytes) {
         try {
@@ -82,6 +91,89 @@ class AppendQueueTest {
         queue.release();
         queue.proposeWaiting();
         assertThat(proposed).isEmpty();
+    }
+
+    @Test
+    void shouldTakeAlongWhatWaitsWithAQueueCommand() {
+        queue.release();
+        queue.offer(batch(0));
+        CompletableFuture<AppendResult> first = queue.offer(batch(1));
+        CompletableFuture<AppendResult> second = queue.offer(batch(2));
+        assertThat(proposed).as("one is under way, and two small ones wait").hasSize(1);
+
+        CompletableFuture<PartitionReply> queueReply = queue.proposeWith(COMMAND);
+
+        assertThat(proposed).hasSize(2);
+        assertThat(proposed.get(1).getQueue()).isEqualTo(COMMAND);
+        assertThat(sequences(1)).containsExactly(1L, 2L);
+        replies.get(1).complete(appended(11, 12));
+        assertThat(first.join().firstOffset()).isEqualTo(11);
+        assertThat(second.join().firstOffset()).isEqualTo(12);
+        assertThat(queueReply).isCompleted();
+        assertThat(queue.isIdle()).as("the first is under way still").isFalse();
+    }
+
+    @Test
+    void shouldGoOnWithWhatCameWhileAQueueCommandWasUnderWay() {
+        queue.release();
+        queue.offer(batch(0));
+        queue.offer(batch(1));
+        queue.proposeWith(COMMAND);
+        queue.offer(batch(2));
+        assertThat(proposed).hasSize(2);
+
+        replies.get(0).complete(appended(10));
+        assertThat(proposed).as("what went along counts as under way").hasSize(2);
+        replies.get(1).complete(appended(11));
+
+        assertThat(proposed).hasSize(3);
+        assertThat(sequences(2)).containsExactly(2L);
+        assertThat(proposed.get(2).hasQueue()).isFalse();
+    }
+
+    @Test
+    void shouldTellAppendsThatAreRefusedWithTheQueueCommandTheyWentAlongWith() {
+        queue.release();
+        queue.offer(batch(0));
+        CompletableFuture<AppendResult> along = queue.offer(batch(1));
+        CompletableFuture<PartitionReply> queueReply = queue.proposeWith(COMMAND);
+
+        replies.get(1)
+                .completeExceptionally(Refusal.later(
+                        ErrorReason.ERROR_REASON_UNAVAILABLE, "try again: nobody leads", Duration.ofMillis(1)));
+
+        assertThat(along).isCompletedExceptionally();
+        assertThat(queueReply).isCompletedExceptionally();
+        assertThat(budget.used()).isEqualTo(batch(0).bytes().remaining());
+    }
+
+    @Test
+    void shouldLeaveWritesAloneThatWaitForThePartitionToWake() {
+        queue.offer(batch(0));
+
+        queue.proposeWith(COMMAND);
+
+        assertThat(proposed).hasSize(1);
+        assertThat(proposed.get(0).hasAppend()).isFalse();
+        queue.release();
+        queue.proposeWaiting();
+        assertThat(sequences(1)).containsExactly(0L);
+    }
+
+    private List<Long> sequences(int entry) {
+        return proposed.get(entry).getAppend().getBatchesList().stream()
+                .map(BatchHeader::getFirstSequence)
+                .toList();
+    }
+
+    private static PartitionReply appended(long... offsets) {
+        PartitionReply.Builder reply = PartitionReply.newBuilder();
+        for (long offset : offsets) {
+            reply.addBatches(BatchReply.newBuilder()
+                    .setResult(BatchResult.BATCH_RESULT_APPENDED)
+                    .setFirstOffset(offset));
+        }
+        return reply.build();
     }
 
     @Test

@@ -51,7 +51,8 @@ class QueueLaneTest {
                         }
                     },
                     new RecordCache(1 << 20),
-                    Runnable::run));
+                    Runnable::run,
+                    () -> true));
 
     private static QueuePolicy policy(QueueOrder order, int inFlightMax) {
         return new QueuePolicy(
@@ -106,6 +107,34 @@ class QueueLaneTest {
         assertThat(offsets(second)).containsExactly(2L);
         assertThat(offsets(third)).containsExactly(3L, 4L);
         assertThat(partition.commands.size() - before).isEqualTo(2);
+    }
+
+    @Test
+    void shouldTakeSettlementsAlongThatWaitWhenItLeases() {
+        partition.append("", "", "", "", "", "");
+        List<LeasedRecord> leased = acquire(4).join();
+        partition.slow = true;
+        CompletableFuture<List<LeasedRecord>> first = acquire(1);
+        List<CompletableFuture<List<Boolean>>> settled = new ArrayList<>();
+        leased.forEach(record -> settled.add(settle(record, Outcome.OUTCOME_ACCEPT)));
+        CompletableFuture<List<LeasedRecord>> second = acquire(1);
+        assertThat(partition.proposed)
+                .as("one that leases, and two that settle")
+                .hasSize(3);
+
+        partition.applyNext();
+        assertThat(offsets(first)).containsExactly(4L);
+        assertThat(partition.proposed).as("the next that leases").hasSize(3);
+        partition.proposed.addFirst(partition.proposed.removeLast());
+        partition.applyNext();
+
+        assertThat(offsets(second)).containsExactly(5L);
+        assertThat(settled.get(2).join()).containsExactly(true);
+        assertThat(settled.get(3).join()).containsExactly(true);
+        partition.applyNext();
+        partition.applyNext();
+        assertThat(partition.proposed).as("nothing is written twice").isEmpty();
+        assertThat(settled).allSatisfy(one -> assertThat(one.join()).containsExactly(true));
     }
 
     /** Only who keeps an order has to wait for another partition. */
