@@ -3,18 +3,20 @@
 # ratios. Kafka comes from Maven Central. It acknowledges before it flushes, as it does by default; rows named fsync make
 # it flush first, as Holdfast always does.
 #
-#   bench/compare.sh                 all workloads, two rounds each, about 40 minutes
+#   bench/compare.sh                 all workloads, two rounds each, about 45 minutes
 #   ROUNDS=1 WORKLOADS="w1 w3" bench/compare.sh
 #
 # FILL_CACHE_GB=18 fills the page cache before each system starts, with a file that stays until the end: on a virtual
 # machine memory that was never used costs several times as much to write to, and whoever comes first would pay for it.
+# Servers are warm, and so are clients: each load runs for CLIENT_WARM_SECONDS before it is measured.
 #
-# Needs about 50 GB of free disk. Also: SECONDS_EACH (15), WARM_SECONDS (240; whole minutes), OUT (docs/performance-kafka.md), BENCH_WORK (where everything lands).
+# Needs about 50 GB of free disk. Also: SECONDS_EACH (15), CLIENT_WARM_SECONDS (20), WARM_SECONDS (240; whole minutes), OUT (docs/performance-kafka.md), BENCH_WORK (where everything lands).
 . "$(dirname "$0")/lib.sh"
 rounds=${ROUNDS:-2}
 workloads=${WORKLOADS:-w1 w1b w2 w2small w3 w4}
 seconds=${SECONDS_EACH:-15}
 warm=${WARM_SECONDS:-240}
+client_warm=${CLIENT_WARM_SECONDS:-20}
 out=${OUT:-$root/docs/performance-kafka.md}
 kafka=$work/kafka
 results=$work/results
@@ -74,15 +76,15 @@ linger() { if [ $system = kafka ]; then echo 5; else echo 0; fi; }
 
 workload() {
   case $1 in
-    w1) load w1 load=produce topic=w1 batch=65536 linger="$(linger)" ;;
-    w1b) load w1b load=produce topic=w1b batch=1000000 linger="$(linger)" ;;
-    w1fsync) load w1fsync load=produce topic=w1fsync flush=true batch=65536 linger="$(linger)" ;;
-    w2) load w2 load=produce topic=w2 partitions=16 batch=65536 linger="$(linger)" ;;
-    w2small) load w2small load=produce topic=w2small partitions=16 size=100 batch=65536 linger="$(linger)" ;;
-    w3) load w3 load=e2e topic=w3 rate=1000 warm=10 ;;
-    w3fsync) load w3fsync load=e2e topic=w3fsync flush=true rate=1000 warm=10 ;;
+    w1) load w1 load=produce warm="$client_warm" delete=true topic=w1 batch=65536 linger="$(linger)" ;;
+    w1b) load w1b load=produce warm="$client_warm" delete=true topic=w1b batch=1000000 linger="$(linger)" ;;
+    w1fsync) load w1fsync load=produce warm="$client_warm" delete=true topic=w1fsync flush=true batch=65536 linger="$(linger)" ;;
+    w2) load w2 load=produce warm="$client_warm" delete=true topic=w2 partitions=16 batch=65536 linger="$(linger)" ;;
+    w2small) load w2small load=produce warm="$client_warm" delete=true topic=w2small partitions=16 size=100 batch=65536 linger="$(linger)" ;;
+    w3) load w3 load=e2e topic=w3 rate=1000 warm="$client_warm" ;;
+    w3fsync) load w3fsync load=e2e topic=w3fsync flush=true rate=1000 warm="$client_warm" ;;
     w4) load fill load=produce topic=w4 batch=1000000 rate=50000 linger="$(linger)"
-      load w4 load=consume topic=w4 warm=15 ;;
+      load w4 load=consume topic=w4 warm="$client_warm" ;;
     *) echo "there is no workload $1" >&2; exit 2 ;;
   esac
 }
@@ -117,5 +119,5 @@ while [ $round -le "$rounds" ]; do
   round=$((round + 1))
 done
 "$java" -cp "$classpath" io.holdfast.bench.peer.PeerTable "$results" "$out" \
-  "${FILL_CACHE_GB:+FILL_CACHE_GB=$FILL_CACHE_GB }ROUNDS=$rounds WORKLOADS=\"$workloads\" SECONDS_EACH=$seconds WARM_SECONDS=$warm bench/compare.sh"
+  "${FILL_CACHE_GB:+FILL_CACHE_GB=$FILL_CACHE_GB }ROUNDS=$rounds WORKLOADS=\"$workloads\" SECONDS_EACH=$seconds CLIENT_WARM_SECONDS=$client_warm WARM_SECONDS=$warm bench/compare.sh"
 say "wrote $out"
