@@ -166,18 +166,19 @@ final class AppendQueue {
     }
 
     /**
-     * Proposes a queue command at once. Batches that wait go along in the same entry, unless they are many: an entry
-     * costs about the same with them.
+     * Proposes a queue command at once. Batches that wait go along in the same entry, as far as they are small: it costs
+     * about the same with them, and must not become larger than an entry may be.
      */
     CompletableFuture<PartitionReply> proposeWith(QueueCommand command) {
+        int room = Math.min(LARGE_ENTRY_BYTES, entryBytesMax) - command.getSerializedSize();
         List<Waiting> along;
         synchronized (this) {
-            if (held || proposing || waiting.isEmpty()) {
+            if (held || proposing || waiting.isEmpty() || waiting.peek().entryBytes() > room) {
                 along = List.of();
             } else {
                 proposing = true;
                 entriesInFlight++;
-                along = takeEntry(Math.min(LARGE_ENTRY_BYTES, entryBytesMax));
+                along = takeEntry(room);
             }
         }
         if (along.isEmpty()) {

@@ -1,6 +1,5 @@
 package io.holdfast.consensus.partition;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.holdfast.consensus.Refusal;
@@ -11,6 +10,8 @@ import io.holdfast.internal.v1.BatchResult;
 import io.holdfast.internal.v1.PartitionCommand;
 import io.holdfast.internal.v1.PartitionReply;
 import io.holdfast.internal.v1.QueueCommand;
+import io.holdfast.internal.v1.QueueOperation;
+import io.holdfast.internal.v1.QueueSettle;
 import io.holdfast.record.Compression;
 import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordBatchBuilder;
@@ -53,8 +54,12 @@ class AppendQueueTest {
     }
 
     private static BatchAppend batch(long sequence) {
+        return batch(sequence, 10);
+    }
+
+    private static BatchAppend batch(long sequence, int bytes) {
         RecordBatchBuilder builder = new RecordBatchBuilder(Compression.NONE);
-        builder.add(new LogRecord(1, null, ("record " + sequence).getBytes(UTF_8), List.of()));
+        builder.add(new LogRecord(1, null, new byte[bytes], List.of()));
         return new BatchAppend(builder.build(), new BatchAppend.Sequence(7, 0, sequence), BatchAppend.Terms.NONE);
     }
 
@@ -158,6 +163,24 @@ class AppendQueueTest {
         queue.release();
         queue.proposeWaiting();
         assertThat(sequences(1)).containsExactly(0L);
+    }
+
+    @Test
+    void shouldNotTakeAlongWhatWouldMakeTheEntryTooLarge() {
+        queue.release();
+        queue.offer(batch(0));
+        queue.offer(batch(1, 200 << 10));
+        String reason = "r".repeat(100 << 10);
+        QueueCommand large = QueueCommand.newBuilder()
+                .addOperations(QueueOperation.newBuilder()
+                        .setSettle(QueueSettle.newBuilder().setReason(reason)))
+                .build();
+
+        queue.proposeWith(large);
+        assertThat(proposed.get(1).hasAppend()).isFalse();
+
+        queue.proposeWith(COMMAND);
+        assertThat(sequences(2)).containsExactly(1L);
     }
 
     private List<Long> sequences(int entry) {
