@@ -33,7 +33,8 @@ final class JvmOptions {
                 // A batch of a megabyte is an ordinary object then, not a humongous one.
                 "-XX:G1HeapRegionSize=4m",
                 "-XX:+ExitOnOutOfMemoryError",
-                // Netty may take direct memory as it is then. Else each buffer of a megabyte is filled with zeros first.
+                // Netty may take direct memory as it is then. Else each buffer of a megabyte is filled with zeros
+                // first.
                 "--add-opens=java.base/java.nio=ALL-UNNAMED",
                 "-Dio.netty.tryReflectionSetAccessible=true",
                 // Ours, also where a test brings another one along.
