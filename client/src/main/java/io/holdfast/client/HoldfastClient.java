@@ -113,7 +113,7 @@ public final class HoldfastClient implements AutoCloseable {
 
     /** A member of a queue group, for callers that settle records themselves. */
     public QueueConsumer newQueueConsumer(QueueSettings settings) {
-        return new QueueConsumer(settings, connections, timer);
+        return new QueueConsumer(settings, connections, routes, timer);
     }
 
     /** A member of a queue group that runs a handler for each record, on so many threads. */

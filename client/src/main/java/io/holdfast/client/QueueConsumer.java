@@ -44,10 +44,11 @@ public final class QueueConsumer implements AutoCloseable {
     private volatile @Nullable HoldfastException failure;
     private volatile boolean closing;
 
-    QueueConsumer(QueueSettings settings, Connections connections, ScheduledExecutorService timer) {
+    QueueConsumer(
+            QueueSettings settings, Connections connections, RoutingCache routes, ScheduledExecutorService timer) {
         this.settings = settings;
         roomWorthSaying = Math.max(1, settings.prefetch() / 8);
-        stream = new QueueStream(settings, connections, timer, new QueueStream.Listener() {
+        stream = new QueueStream(settings, connections, routes, timer, new QueueStream.Listener() {
             @Override
             public void deliveries(PollResponse response) {
                 take(response);
@@ -64,7 +65,7 @@ public final class QueueConsumer implements AutoCloseable {
                 failure = why;
             }
         });
-        stream.connect();
+        stream.start();
         checks = timer.scheduleWithFixedDelay(this::check, CHECK_MS, CHECK_MS, TimeUnit.MILLISECONDS);
     }
 

@@ -22,10 +22,12 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A consumer's Receive stream, at one node after another: when it breaks it is opened elsewhere, and settlements that
+ * A consumer's Receive stream, at one node after another: at the one that leads most of the partitions, where there is one,
+ * since what it asks need go no further then. When it breaks it is opened elsewhere, and settlements that
  * were not answered are sent again. One that was answered with LEASE_LOST after it had been sent twice may have been
  * accepted the first time: its outcome is said to be unknown. Any thread.
  */
@@ -34,11 +36,14 @@ final class QueueStream {
     private static final int REQUESTS_UNDER_WAY_MAX = 4;
     private static final long RECONNECT_MS = 100;
     private static final long AGAIN_MS = 50;
+    /** A new client is told who leads within this time, or it does not matter. */
+    private static final long ROUTES_PATIENCE_MS = 500;
     /** The server speaks every 5 s. */
     private static final long SILENCE_NANOS = TimeUnit.SECONDS.toNanos(12);
 
     private final QueueSettings settings;
     private final Connections connections;
+    private final RoutingCache routes;
     private final ScheduledExecutorService timer;
     private final Listener listener;
     private final Deque<Waiting> waiting = new ArrayDeque<>();
@@ -47,6 +52,9 @@ final class QueueStream {
     private Context.@Nullable CancellableContext context;
     private int generation;
     private int node;
+    /** Where the stream is, or was last; empty before the first. */
+    private String address = "";
+
     private long heardNanos;
     private boolean closed;
 
@@ -70,22 +78,59 @@ final class QueueStream {
         }
     }
 
-    QueueStream(QueueSettings settings, Connections connections, ScheduledExecutorService timer, Listener listener) {
+    QueueStream(
+            QueueSettings settings,
+            Connections connections,
+            RoutingCache routes,
+            ScheduledExecutorService timer,
+            Listener listener) {
         this.settings = settings;
         this.connections = connections;
+        this.routes = routes;
         this.timer = timer;
         this.listener = listener;
         node = Math.floorMod(settings.member().hashCode(), connections.known().size());
     }
 
-    synchronized void connect() {
+    /** Opens the stream as soon as it is known who leads, and anywhere if that takes too long. */
+    void start() {
+        AtomicBoolean begun = new AtomicBoolean();
+        Runnable begin = () -> {
+            if (begun.compareAndSet(false, true) && !timer.isShutdown()) {
+                timer.execute(this::connect);
+            }
+        };
+        routes.onChange(begin);
+        if (routes.isKnown()) {
+            begin.run();
+        }
+        timer.schedule(
+                () -> {
+                    routes.forget(begin);
+                    begin.run();
+                },
+                ROUTES_PATIENCE_MS,
+                TimeUnit.MILLISECONDS);
+    }
+
+    /** Another one than where the stream was, if there is. */
+    private String nextAddress() {
+        String leader = routes.leaderOfMost(settings.topic(), settings.partitions());
+        if (leader != null && !leader.equals(address)) {
+            return leader;
+        }
+        List<String> addresses = connections.known();
+        String next = addresses.get(Math.floorMod(node, addresses.size()));
+        return next.equals(address) ? addresses.get(Math.floorMod(node + 1, addresses.size())) : next;
+    }
+
+    private synchronized void connect() {
         if (closed) {
             return;
         }
         int mine = ++generation;
         heardNanos = System.nanoTime();
-        List<String> addresses = connections.known();
-        String address = addresses.get(Math.floorMod(node, addresses.size()));
+        address = nextAddress();
         connections.retryNow(address);
         Context.CancellableContext opened = Context.ROOT.withCancellation();
         context = opened;

@@ -9,6 +9,7 @@ import io.holdfast.v1.RouteServiceGrpc;
 import io.holdfast.v1.WatchRoutesRequest;
 import io.holdfast.v1.WatchRoutesResponse;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -212,6 +213,29 @@ final class RoutingCache implements AutoCloseable {
             return null;
         }
         return addresses.get(replicas.get(Math.floorMod(attempt, replicas.size())));
+    }
+
+    /**
+     * Address of the node that leads more than half of a topic's partitions; null if there is none, or it is not known.
+     *
+     * @param partitions those that count; empty for all
+     */
+    synchronized @Nullable String leaderOfMost(String topic, Collection<Integer> partitions) {
+        Collection<Integer> counted =
+                partitions.isEmpty() ? topics.getOrDefault(topic, Map.of()).keySet() : partitions;
+        Map<String, Integer> led = new HashMap<>();
+        for (int partition : counted) {
+            String leader = leader(topic, partition);
+            if (leader != null && 2 * led.merge(leader, 1, Integer::sum) > counted.size()) {
+                return leader;
+            }
+        }
+        return null;
+    }
+
+    /** Whether any node has told anything yet. */
+    synchronized boolean isKnown() {
+        return known;
     }
 
     /** Address of the leader, if known. */

@@ -111,6 +111,25 @@ class RoutingCacheTest {
         }
     }
 
+    @Test
+    void shouldKnowWhoLeadsMoreThanHalfOfThePartitions() throws Exception {
+        GetRoutesResponse.Builder three = routes("c", 7, "t", 1).toBuilder();
+        for (int partition = 1; partition < 4; partition++) {
+            three.addRoutes(Route.newBuilder()
+                    .setPartition(TopicPartition.newBuilder().setTopic("t").setPartition(partition))
+                    .setLeaderNode(partition == 1 ? 1 : 2));
+        }
+        try (RoutingCache cache = told(three.build())) {
+            assertThat(cache.leaderOfMost("t", List.of())).as("two each").isNull();
+            assertThat(cache.leaderOfMost("t", List.of(0, 1, 2))).isEqualTo("one:1");
+            assertThat(cache.leaderOfMost("t", List.of(3))).isEqualTo("two:1");
+            assertThat(cache.leaderOfMost("t", List.of(9)))
+                    .as("nobody knows it")
+                    .isNull();
+            assertThat(cache.leaderOfMost("u", List.of())).isNull();
+        }
+    }
+
     /** Its numbers begin anew. */
     @Test
     void shouldBelieveAnotherCluster() throws Exception {
