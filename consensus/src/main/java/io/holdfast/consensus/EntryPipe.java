@@ -10,20 +10,20 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 
 /**
- * Requests on their way into Raft entries, few of which are under way at a time: what arrives meanwhile goes into the next
+ * Requests on their way into Raft entries, one of which is under way at a time: what arrives meanwhile goes into the next
  * one together. Any thread; entries are made on the executor.
  */
 public final class EntryPipe<R extends EntryPipe.Request> {
     private static final int REQUESTS_PER_ENTRY_MAX = 1000;
     private static final Duration RETRY_AFTER = Duration.ofMillis(100);
 
-    private final int entriesMax;
     private final int waitingMax;
     private final String slowDown;
     private final Executor executor;
     private final Writer<R> writer;
     private final Deque<R> waiting = new ArrayDeque<>();
-    private int entries;
+    /** An entry is under way, or about to be made. */
+    private boolean busy;
 
     /** Somebody waits for its result. */
     public interface Request {
@@ -35,7 +35,6 @@ public final class EntryPipe<R extends EntryPipe.Request> {
         /**
          * Answers all of the requests, now or when the entry is applied; whatever it throws refuses them.
          *
-         * @param requests others may be added
          * @return completes when the next entry may be made, with requests to be decided about first
          */
         CompletableFuture<List<R>> write(List<R> requests);
@@ -45,8 +44,7 @@ public final class EntryPipe<R extends EntryPipe.Request> {
      * @param waitingMax requests that wait; more are refused
      * @param slowDown what those are told
      */
-    public EntryPipe(int entriesMax, int waitingMax, String slowDown, Executor executor, Writer<R> writer) {
-        this.entriesMax = entriesMax;
+    public EntryPipe(int waitingMax, String slowDown, Executor executor, Writer<R> writer) {
         this.waitingMax = waitingMax;
         this.slowDown = slowDown;
         this.executor = executor;
@@ -62,6 +60,10 @@ public final class EntryPipe<R extends EntryPipe.Request> {
                 return;
             }
             waiting.add(request);
+            if (busy) {
+                return;
+            }
+            busy = true;
         }
         executor.execute(this::writeWaiting);
     }
@@ -76,24 +78,19 @@ public final class EntryPipe<R extends EntryPipe.Request> {
     }
 
     public synchronized boolean isIdle() {
-        return waiting.isEmpty() && entries == 0;
-    }
-
-    /** Adds what waits to the requests of another entry, as far as there is room. */
-    public synchronized void moveWaitingTo(List<R> requests) {
-        while (!waiting.isEmpty() && requests.size() < REQUESTS_PER_ENTRY_MAX) {
-            requests.add(waiting.remove());
-        }
+        return waiting.isEmpty() && !busy;
     }
 
     private void writeWaiting() {
         List<R> requests = new ArrayList<>();
         synchronized (this) {
-            if (entries == entriesMax || waiting.isEmpty()) {
+            while (!waiting.isEmpty() && requests.size() < REQUESTS_PER_ENTRY_MAX) {
+                requests.add(waiting.remove());
+            }
+            if (requests.isEmpty()) { // refused meanwhile
+                busy = false;
                 return;
             }
-            entries++;
-            moveWaitingTo(requests);
         }
         CompletableFuture<List<R>> written;
         try {
@@ -108,9 +105,9 @@ public final class EntryPipe<R extends EntryPipe.Request> {
 
     private void done(List<R> again) {
         synchronized (this) {
-            entries--;
             again.forEach(waiting::addFirst);
             if (waiting.isEmpty()) {
+                busy = false;
                 return;
             }
         }

@@ -172,24 +172,20 @@ final class AppendQueue {
     CompletableFuture<PartitionReply> proposeWith(QueueCommand command) {
         int room = Math.min(LARGE_ENTRY_BYTES, entryBytesMax) - command.getSerializedSize();
         List<Waiting> along;
+        boolean takesAlong;
         synchronized (this) {
-            if (held || proposing || waiting.isEmpty() || waiting.peek().entryBytes() > room) {
-                along = List.of();
-            } else {
-                proposing = true;
-                entriesInFlight++;
-                along = takeEntry(room);
-            }
+            entriesInFlight++;
+            takesAlong =
+                    !held && !proposing && !waiting.isEmpty() && waiting.peek().entryBytes() <= room;
+            proposing |= takesAlong;
+            along = takesAlong ? takeEntry(room) : List.of();
         }
-        if (along.isEmpty()) {
-            return proposer.propose(encode(along, command));
-        }
-        CompletableFuture<PartitionReply> reply = propose(along, command);
+        CompletableFuture<PartitionReply> reply =
+                takesAlong ? propose(along, command) : proposer.propose(encode(along, command));
         reply.whenComplete((answer, failure) -> {
             finish(along, answer, failure);
             proposeWaiting();
         });
-        proposeWaiting(); // what came meanwhile
         return reply;
     }
 

@@ -13,6 +13,7 @@ import io.holdfast.internal.v1.QueueRow;
 import io.holdfast.storage.log.LogSlice;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 
@@ -23,11 +24,13 @@ import java.util.function.Function;
 public final class ReplicaQueues extends ReplicaLeadership implements QueuePartition {
     private final QueueLane lane;
     private final BooleanSupplier sharesEntries;
+    private final Executor executor;
 
     ReplicaQueues(PartitionReplica replica, QueueResources resources) {
         super(replica);
         lane = new QueueLane(this, resources);
         sharesEntries = resources.sharesEntries();
+        executor = resources.executor();
     }
 
     /** Of a replica that leads. */
@@ -55,7 +58,9 @@ public final class ReplicaQueues extends ReplicaLeadership implements QueueParti
             return CompletableFuture.completedFuture(null); // the next acquire wakes it
         }
         CompletableFuture<Void> ready = new CompletableFuture<>();
-        Runnable stop = replica().whenReadable(replica().highWatermark(), () -> ready.complete(null));
+        // On the executor: whoever writes to the log must not do what comes next.
+        Runnable stop =
+                replica().whenReadable(replica().highWatermark(), () -> executor.execute(() -> ready.complete(null)));
         ready.whenComplete((ok, failure) -> stop.run());
         return ready;
     }

@@ -28,14 +28,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The leader's side of a partition's queue groups: gathers what members ask for, decides who gets what, and writes it to
- * the Raft log. One entry that leases is under way at a time, so that each decision knows the outcome of the one before.
- * Settlements go beside it: they only ever touch what is leased, and decisions what is not. What arrives meanwhile goes
- * into the next entry together, so an entry's cost is shared by those who wait for it.
+ * the Raft log. One entry is under way at a time, so that each decision knows the outcome of the one before. What arrives
+ * meanwhile goes into the next entry together, so an entry's cost is shared by those who wait for it.
  *
  * <p>Any thread; work is done on the executor, since it may read from disk.
  */
 public final class QueueLane {
-    private static final int CHANGES_UNDER_WAY_MAX = 2;
     private static final int EXPIRIES_MAX = 1000;
     private static final int WAITING_MAX = 100_000;
     /** While leases are out, the replicated clock is not further behind than this. */
@@ -51,8 +49,7 @@ public final class QueueLane {
     private final SettleRates rates = new SettleRates();
     private final QueueViews views;
     private final DeadLetterSource deadLetters;
-    private final EntryPipe<QueueRequest> acquires;
-    private final EntryPipe<QueueRequest> changes;
+    private final EntryPipe<QueueRequest> requests;
     /** Records come again, or die, as time goes by: tick. */
     private volatile boolean active;
 
@@ -63,8 +60,11 @@ public final class QueueLane {
         policies = resources.policies();
         executor = resources.executor();
         records = new RecordCache.View(resources.cache(), this::readIfThere);
-        acquires = pipe(1, this::writeWithChanges);
-        changes = pipe(CHANGES_UNDER_WAY_MAX, this::write);
+        requests = new EntryPipe<>(
+                WAITING_MAX,
+                "slow down: too many polls and settlements of this partition wait already",
+                executor,
+                this::write);
         clock = new LeaderClock(partition);
         dispatcher = new Dispatcher(partition, policies, records, clock);
         waiters = new ReadyWaiters(partition, executor, dispatcher::canAcquire);
@@ -95,7 +95,7 @@ public final class QueueLane {
         QueueRequest.Acquire acquire =
                 new QueueRequest.Acquire(groupId, member, recordsMax, bytesMax, leaseMs, new CompletableFuture<>());
         dispatcher.seen(groupId, member);
-        acquires.offer(acquire);
+        requests.offer(acquire);
         return acquire.result();
     }
 
@@ -106,7 +106,7 @@ public final class QueueLane {
      */
     CompletableFuture<QueueResult> change(Function<QueueTable, @Nullable QueueOperation> operation) {
         QueueRequest.Change change = new QueueRequest.Change(operation, new CompletableFuture<>());
-        changes.offer(change);
+        requests.offer(change);
         return change.result();
     }
 
@@ -188,8 +188,7 @@ public final class QueueLane {
     /** It does not lead any more, or is closing. */
     public void follows(Refusal refusal) {
         active = false;
-        acquires.refuseWaiting(refusal);
-        changes.refuseWaiting(refusal);
+        requests.refuseWaiting(refusal);
         waiters.fail(refusal);
         dispatcher.clear();
         rates.clear();
@@ -225,9 +224,9 @@ public final class QueueLane {
         if (!overdue.isEmpty()) {
             expire(overdue);
         } else if (timed[0] && clock.lagMs() > CLOCK_LAG_MS_MAX) {
-            changes.offer(new QueueRequest.Time(new CompletableFuture<>()));
+            requests.offer(new QueueRequest.Time(new CompletableFuture<>()));
         }
-        if (!timed[0] && deleted.isEmpty() && acquires.isIdle() && changes.isIdle()) {
+        if (!timed[0] && deleted.isEmpty() && requests.isIdle()) {
             active = false;
             records.forget();
         }
@@ -269,21 +268,6 @@ public final class QueueLane {
     }
 
     // ---- entries
-
-    private EntryPipe<QueueRequest> pipe(int entriesMax, EntryPipe.Writer<QueueRequest> writer) {
-        return new EntryPipe<>(
-                entriesMax,
-                WAITING_MAX,
-                "slow down: too many polls and settlements of this partition wait already",
-                executor,
-                writer);
-    }
-
-    /** An entry that is made anyway takes along what waits for one. */
-    private CompletableFuture<List<QueueRequest>> writeWithChanges(List<QueueRequest> requests) {
-        changes.moveWaitingTo(requests);
-        return write(requests);
-    }
 
     private CompletableFuture<List<QueueRequest>> write(List<QueueRequest> requests) {
         if (!partition.leads()) {

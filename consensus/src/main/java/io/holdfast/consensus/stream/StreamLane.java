@@ -37,7 +37,7 @@ final class StreamLane {
         this.executor = executor;
         this.onApplied = onApplied;
         pipe = new EntryPipe<>(
-                1, WAITING_MAX, "slow down: too many changes of stream groups wait already", executor, this::write);
+                WAITING_MAX, "slow down: too many changes of stream groups wait already", executor, this::write);
     }
 
     /**

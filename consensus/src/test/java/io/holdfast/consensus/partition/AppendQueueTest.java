@@ -137,6 +137,33 @@ class AppendQueueTest {
     }
 
     @Test
+    void shouldGatherSmallAppendsWhileAQueueCommandIsUnderWay() {
+        queue.release();
+        queue.proposeWith(COMMAND);
+        queue.offer(batch(0));
+        queue.offer(batch(1));
+        assertThat(proposed).hasSize(1);
+        assertThat(queue.isIdle()).isFalse();
+
+        replies.get(0).complete(appended());
+
+        assertThat(proposed).hasSize(2);
+        assertThat(sequences(1)).containsExactly(0L, 1L);
+        replies.get(1).complete(appended(10, 11));
+        assertThat(queue.isIdle()).isTrue();
+    }
+
+    @Test
+    void shouldNotHoldUpWhatIsWorthAnEntryWhileAQueueCommandIsUnderWay() {
+        queue.release();
+        queue.proposeWith(COMMAND);
+
+        queue.offer(batch(0, 300 << 10));
+
+        assertThat(sequences(1)).containsExactly(0L);
+    }
+
+    @Test
     void shouldTellAppendsThatAreRefusedWithTheQueueCommandTheyWentAlongWith() {
         queue.release();
         queue.offer(batch(0));
@@ -161,7 +188,7 @@ class AppendQueueTest {
         assertThat(proposed).hasSize(1);
         assertThat(proposed.get(0).hasAppend()).isFalse();
         queue.release();
-        queue.proposeWaiting();
+        replies.get(0).complete(appended());
         assertThat(sequences(1)).containsExactly(0L);
     }
 

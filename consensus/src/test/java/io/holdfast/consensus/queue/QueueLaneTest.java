@@ -110,7 +110,7 @@ class QueueLaneTest {
     }
 
     @Test
-    void shouldTakeSettlementsAlongThatWaitWhenItLeases() {
+    void shouldWriteWhatComesMeanwhileInOneEntry() {
         partition.append("", "", "", "", "", "");
         List<LeasedRecord> leased = acquire(4).join();
         partition.slow = true;
@@ -118,23 +118,38 @@ class QueueLaneTest {
         List<CompletableFuture<List<Boolean>>> settled = new ArrayList<>();
         leased.forEach(record -> settled.add(settle(record, Outcome.OUTCOME_ACCEPT)));
         CompletableFuture<List<LeasedRecord>> second = acquire(1);
-        assertThat(partition.proposed)
-                .as("one that leases, and two that settle")
-                .hasSize(3);
+        assertThat(partition.proposed).hasSize(1);
 
         partition.applyNext();
         assertThat(offsets(first)).containsExactly(4L);
-        assertThat(partition.proposed).as("the next that leases").hasSize(3);
-        partition.proposed.addFirst(partition.proposed.removeLast());
+        assertThat(settled).noneMatch(CompletableFuture::isDone);
+        assertThat(partition.proposed).as("all that waited").hasSize(1);
         partition.applyNext();
 
         assertThat(offsets(second)).containsExactly(5L);
-        assertThat(settled.get(2).join()).containsExactly(true);
-        assertThat(settled.get(3).join()).containsExactly(true);
-        partition.applyNext();
-        partition.applyNext();
-        assertThat(partition.proposed).as("nothing is written twice").isEmpty();
         assertThat(settled).allSatisfy(one -> assertThat(one.join()).containsExactly(true));
+        assertThat(partition.proposed).as("nothing is written twice").isEmpty();
+    }
+
+    /** Work is given to the executor once, however many wait for it. */
+    @Test
+    void shouldRefuseWhatWaitsAndGoOnAfterwards() {
+        partition.append("", "");
+        acquire(1).join();
+        partition.slow = true;
+        CompletableFuture<List<LeasedRecord>> underWay = acquire(1);
+        CompletableFuture<List<LeasedRecord>> waiting = acquire(1);
+
+        lane.follows(partition.notLeader());
+        assertThat(waiting).isCompletedExceptionally();
+        partition.applyNext();
+        assertThat(offsets(underWay)).containsExactly(1L);
+
+        lane.leads();
+        partition.append("");
+        CompletableFuture<List<LeasedRecord>> next = acquire(1);
+        partition.applyNext();
+        assertThat(offsets(next)).containsExactly(2L);
     }
 
     /** Only who keeps an order has to wait for another partition. */
