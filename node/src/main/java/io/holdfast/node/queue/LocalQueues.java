@@ -92,10 +92,6 @@ final class LocalQueues {
             AcquireResponse.Builder response,
             CompletableFuture<AcquireResponse> result) {
         int now = Math.min(atOnce, request.getPartitionsCount() - asked);
-        if (now == 0 || response.getDeliveriesCount() > 0) {
-            result.complete(response.build());
-            return;
-        }
         List<CompletableFuture<AcquireResponse.Builder>> parts = new ArrayList<>();
         for (int i = 0; i < now; i++) {
             int partition = request.getPartitions(Math.floorMod(first + asked + i, request.getPartitionsCount()));
@@ -106,14 +102,14 @@ final class LocalQueues {
                     request.getMaxRecords() / now,
                     Math.max(1, request.getMaxBytes() / now)));
         }
-        // On another thread, lest many partitions that answer at once become a deep stack.
-        CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new))
-                .thenRunAsync(
-                        () -> {
-                            parts.forEach(part -> response.mergeFrom(part.join().build()));
-                            acquire(request, group, first, atOnce, asked + now, response, result);
-                        },
-                        executor);
+        CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).thenRun(() -> {
+            parts.forEach(part -> response.mergeFrom(part.join().build()));
+            if (response.getDeliveriesCount() > 0 || asked + now == request.getPartitionsCount()) {
+                result.complete(response.build());
+            } else { // on another thread, lest many partitions that answer at once become a deep stack
+                executor.execute(() -> acquire(request, group, first, atOnce, asked + now, response, result));
+            }
+        });
     }
 
     /** Never fails; says why there is nothing. */

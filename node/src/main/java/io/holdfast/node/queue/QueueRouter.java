@@ -240,7 +240,11 @@ final class QueueRouter {
                 waits.forEach(wait -> wait.complete(AwaitResponse.getDefaultInstance()));
                 long waitedMs = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - started);
                 boolean atOnce = answer.getReady() ? waitedMs < 1 : waitedMs < PAUSE_MS;
-                timer.schedule(this, atOnce ? PAUSE_MS : 0, TimeUnit.MILLISECONDS);
+                if (atOnce) {
+                    timer.schedule(this, PAUSE_MS, TimeUnit.MILLISECONDS);
+                } else {
+                    run();
+                }
             });
         }
 

@@ -125,20 +125,18 @@ final class ReceiveCall implements StreamObserver<ReceiveRequest> {
             fail(e);
             return;
         }
-        poll.whenCompleteAsync(
-                (response, failure) -> {
-                    if (failure != null) {
-                        polled(failure);
-                        return;
-                    }
-                    synchronized (this) {
-                        credit -= response.getDeliveriesCount();
-                        polling = false;
-                    }
-                    send(ReceiveResponse.newBuilder().setPoll(response).build());
-                    pollIfMay();
-                },
-                executor);
+        poll.whenComplete((response, failure) -> {
+            if (failure != null) {
+                polled(failure);
+                return;
+            }
+            synchronized (this) {
+                credit -= response.getDeliveriesCount();
+                polling = false;
+            }
+            send(ReceiveResponse.newBuilder().setPoll(response).build());
+            pollIfMay();
+        });
     }
 
     /** Partitions without a leader for a while do not end the stream; what does not pass does. */
@@ -178,7 +176,7 @@ final class ReceiveCall implements StreamObserver<ReceiveRequest> {
                 to.request(1);
             }
         }
-        answer.whenCompleteAsync((ok, failure) -> answerSettles(), executor);
+        answer.whenComplete((ok, failure) -> answerSettles());
     }
 
     private void answerSettles() {
