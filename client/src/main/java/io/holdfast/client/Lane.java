@@ -27,6 +27,9 @@ final class Lane {
     /** The leader that was last sent to, unless it has denied since that it leads. */
     private @Nullable String leader;
 
+    /** Of the last batch that was sealed, before compression. */
+    private int lastBytes;
+
     private int inFlight;
     private long bytesInFlight;
     private int epoch;
@@ -106,6 +109,7 @@ final class Lane {
         PendingBatch batch = open;
         if (batch != null) {
             open = null;
+            lastBytes = batch.sizeInBytes();
             batch.seal();
             if (producerId != 0) {
                 batch.assign(producerId, epoch, nextSequence);
@@ -113,6 +117,11 @@ final class Lane {
             }
             queue.add(batch);
         }
+    }
+
+    /** What the next batch may come to: as much as the last, and a little more. */
+    int bytesExpected() {
+        return lastBytes + lastBytes / 16;
     }
 
     Deque<PendingBatch> queue() {

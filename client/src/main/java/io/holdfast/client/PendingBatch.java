@@ -45,7 +45,7 @@ final class PendingBatch {
         this.lane = lane;
         this.scheduled = scheduled;
         this.keysVersion = lane.keysVersion();
-        this.builder = new RecordBatchBuilder(compression);
+        this.builder = new RecordBatchBuilder(compression, lane.bytesExpected());
         this.deadlineNanos = deadlineNanos;
     }
 
@@ -96,6 +96,11 @@ final class PendingBatch {
 
     private boolean fits(int recordBytesMax, int batchBytesMax) {
         return builder.recordCount() == 0 || builder.sizeInBytes() + recordBytesMax <= batchBytesMax;
+    }
+
+    /** Before compression. */
+    int sizeInBytes() {
+        return builder.sizeInBytes();
     }
 
     int recordCount() {

@@ -4,12 +4,20 @@ import java.util.Arrays;
 
 /** Bytes in the making. As {@link java.io.ByteArrayOutputStream}, without a lock for each byte. Not thread-safe. */
 final class GrowingBytes {
-    private static final int BYTES_AT_FIRST = 1024;
     /** Not every virtual machine has larger arrays. */
     private static final int BYTES_MAX = Integer.MAX_VALUE - 8;
 
-    private byte[] bytes = new byte[BYTES_AT_FIRST];
+    private byte[] bytes;
     private int size;
+
+    /**
+     * @param size of what is filled in at the end; zeros until then
+     * @param capacity bytes that fit without growing
+     */
+    GrowingBytes(int size, int capacity) {
+        this.size = size;
+        bytes = new byte[Math.max(size, capacity)];
+    }
 
     void write(byte one) {
         if (size == bytes.length) {

@@ -2,6 +2,7 @@ package io.holdfast.record;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,8 +12,13 @@ import org.jspecify.annotations.Nullable;
  * bound, for data that compresses at all, otherwise.
  */
 public final class RecordBatchBuilder {
+    private static final int BYTES_AT_FIRST = 1024;
+
     private final Compression compression;
-    private final GrowingBytes body = new GrowingBytes();
+    /** Before the records: room for the header, unless they are compressed. */
+    private final int reserved;
+
+    private final GrowingBytes body;
     private long baseTimestamp;
     private long maxTimestamp = Long.MIN_VALUE;
     private int count;
@@ -22,7 +28,14 @@ public final class RecordBatchBuilder {
     private int baseSequence = -1;
 
     public RecordBatchBuilder(Compression compression) {
+        this(compression, BYTES_AT_FIRST);
+    }
+
+    /** @param bytesExpected of the batch before compression: if it comes to about as many nothing is copied */
+    public RecordBatchBuilder(Compression compression, int bytesExpected) {
         this.compression = compression;
+        reserved = compression == Compression.NONE ? RecordBatch.HEADER_BYTES : 0;
+        body = new GrowingBytes(reserved, Math.max(BYTES_AT_FIRST, bytesExpected));
     }
 
     /** Bytes that a record adds to an uncompressed batch, at most. */
@@ -76,7 +89,7 @@ public final class RecordBatchBuilder {
     }
 
     public int sizeInBytes() {
-        return RecordBatch.HEADER_BYTES + body.size();
+        return RecordBatch.HEADER_BYTES - reserved + body.size();
     }
 
     /** Makes the batch an idempotent producer's; sequence and epoch are cut to the header's widths. */
@@ -97,18 +110,12 @@ public final class RecordBatchBuilder {
         return (int) (sequence & 0x7FFF_FFFFL);
     }
 
-    /** The finished batch, its base offset and leader epoch 0. */
+    /** The finished batch, its base offset and leader epoch 0. Nothing may be added any more. */
     public ByteBuffer build() {
         if (count == 0) {
             throw new IllegalStateException("a batch needs at least one record");
         }
-        byte[] records = body.array();
-        int recordsLength = body.size();
-        if (compression != Compression.NONE) {
-            records = compression.compress(records, recordsLength);
-            recordsLength = records.length;
-        }
-        ByteBuffer batch = ByteBuffer.allocate(RecordBatch.HEADER_BYTES + recordsLength);
+        ByteBuffer batch = compression == Compression.NONE ? plain() : compressed();
         batch.putInt(RecordBatch.LENGTH_AT, batch.capacity() - RecordBatch.LENGTH_OVERHEAD);
         batch.put(RecordBatch.MAGIC_AT, RecordBatch.MAGIC);
         batch.putShort(RecordBatch.ATTRIBUTES_AT, (short) compression.code());
@@ -119,9 +126,23 @@ public final class RecordBatchBuilder {
         batch.putShort(RecordBatch.PRODUCER_EPOCH_AT, producerEpoch);
         batch.putInt(RecordBatch.BASE_SEQUENCE_AT, baseSequence);
         batch.putInt(RecordBatch.RECORD_COUNT_AT, count);
-        batch.put(RecordBatch.HEADER_BYTES, records, 0, recordsLength);
         batch.putInt(RecordBatch.CRC_AT, RecordBatch.computeCrc(batch));
         return batch;
+    }
+
+    /** The array that the records were written to, unless much of it was not needed. */
+    private ByteBuffer plain() {
+        byte[] bytes = body.array();
+        int size = body.size();
+        boolean fits = bytes.length - size <= size / 4;
+        return ByteBuffer.wrap(fits ? bytes : Arrays.copyOf(bytes, size), 0, size)
+                .slice();
+    }
+
+    private ByteBuffer compressed() {
+        byte[] records = compression.compress(body.array(), body.size());
+        return ByteBuffer.allocate(RecordBatch.HEADER_BYTES + records.length)
+                .put(RecordBatch.HEADER_BYTES, records, 0, records.length);
     }
 
     private static int length(byte @Nullable [] field) {

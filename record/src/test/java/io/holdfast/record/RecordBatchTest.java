@@ -194,4 +194,26 @@ class RecordBatchTest {
     private static void assertSame(List<LogRecord> actual, List<LogRecord> expected) {
         assertThat(actual).usingRecursiveComparison().isEqualTo(expected);
     }
+
+    @ParameterizedTest
+    @EnumSource(Compression.class)
+    void shouldBuildTheSameBatchWhateverWasExpectedOfIt(Compression compression) {
+        ByteBuffer plain = build(new RecordBatchBuilder(compression));
+        for (int expected : new int[] {0, plain.remaining(), plain.remaining() + 100, 1 << 20}) {
+            ByteBuffer batch = build(new RecordBatchBuilder(compression, expected));
+
+            assertThat(batch).as("%d expected", expected).isEqualTo(plain);
+            assertThat(batch.capacity()).isEqualTo(plain.remaining());
+        }
+    }
+
+    private static ByteBuffer build(RecordBatchBuilder builder) {
+        for (int i = 0; i < 100; i++) {
+            builder.add(new LogRecord(7, null, ("value " + i).getBytes(UTF_8), List.of()));
+        }
+        int size = builder.sizeInBytes();
+        ByteBuffer batch = builder.build();
+        assertThat(batch.remaining()).isLessThanOrEqualTo(size);
+        return batch;
+    }
 }
