@@ -2,16 +2,19 @@
 # Queue groups beside RabbitMQ's quorum queues, three nodes each on this machine, the same loads by the same loop:
 # publish with confirmation, lease, acknowledge each record. Both flush to disk on a majority before they confirm.
 #
-#   bench/queues.sh                 one round, about 8 minutes; writes docs/performance-queues.md
+#   bench/queues.sh                 one round, about 12 minutes; writes docs/performance-queues.md
+#
+# Servers are warm, and so are clients: each load runs for CLIENT_WARM_SECONDS before it is measured.
 #
 # Needs rabbitmq-server on the PATH (Debian: apt-get install rabbitmq-server). RabbitMQ puts its nodes under
 # BENCH_WORK/rabbitmq and listens on loopback.
 #
-# Also: ROUNDS (1), SECONDS_EACH (15), WARM_SECONDS (30), OUT, SYSTEMS.
+# Also: ROUNDS (1), SECONDS_EACH (15), WARM_SECONDS (180; whole minutes), CLIENT_WARM_SECONDS (20), OUT, SYSTEMS.
 . "$(dirname "$0")/lib.sh"
 rounds=${ROUNDS:-1}
 seconds=${SECONDS_EACH:-15}
-warm=${WARM_SECONDS:-30}
+warm=${WARM_SECONDS:-180}
+client_warm=${CLIENT_WARM_SECONDS:-20}
 out=${OUT:-$root/docs/performance-queues.md}
 results=$work/queue-results
 rabbit=$work/rabbitmq
@@ -79,13 +82,16 @@ mkdir -p "$results"
 for round in $(seq "$rounds"); do
   for system in ${SYSTEMS:-holdfast rabbitmq}; do
     "up_$system"
-    load warm load=queue topic=warm partitions=4 window=1048576 warm=0 seconds="$warm"
-    load one load=queue topic=one-$round window=1048576 warm=5
-    load sixteen load=queue topic=sixteen-$round partitions=16 window=4194304 warm=5
-    load latency load=queue topic=latency-$round rate=1000 warm=10
+    for piece in $(seq $((warm / 60))); do
+      load warm load=queue topic=warm$piece partitions=16 window=4194304 warm=0 seconds=60
+    done
+    load one load=queue topic=one-$round window=1048576 warm="$client_warm"
+    load sixteen load=queue topic=sixteen-$round partitions=16 window=4194304 warm="$client_warm"
+    load latency load=queue topic=latency-$round rate=1000 warm="$client_warm"
     "down_$system"
     system=none
   done
 done
-"$java" -cp "$classpath" io.holdfast.bench.peer.QueueTable "$results" "$rounds" > "$out"
+"$java" -cp "$classpath" io.holdfast.bench.peer.QueueTable "$results" "$rounds" \
+  "ROUNDS=$rounds SECONDS_EACH=$seconds WARM_SECONDS=$warm CLIENT_WARM_SECONDS=$client_warm bench/queues.sh" > "$out"
 cat "$out"

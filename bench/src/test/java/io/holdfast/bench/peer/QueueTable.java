@@ -12,7 +12,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** The table that bench/queues.sh writes: medians over its rounds. Arguments: folder of results, rounds. */
+/** The table that bench/queues.sh writes: medians over its rounds. Arguments: folder of results, rounds, command. */
 final class QueueTable {
     private static final Map<String, String> LOADS = new TreeMap<>(Map.of(
             "one", "1 queue or partition, 1,000 records under way",
@@ -27,8 +27,10 @@ final class QueueTable {
         System.out.println("# Queue groups beside RabbitMQ quorum queues");
         System.out.println();
         System.out.println(LocalDate.now() + ", " + Runtime.getRuntime().availableProcessors()
-                + " cores, three nodes each and the client on one machine, 1 KB records, replication 3, " + rounds
-                + " round(s): `bench/queues.sh`. Each record is confirmed to its publisher, leased, and acknowledged by"
+                + " cores, three nodes each and the client on one machine, 1 KB records, replication 3, medians of "
+                + rounds
+                + " round(s): `" + arguments[2]
+                + "`. Servers and clients were warm. Each record is confirmed to its publisher, leased, and acknowledged by"
                 + " itself; the consumer may hold 1,000.");
         System.out.println();
         System.out.println(
