@@ -36,7 +36,7 @@ final class QueueStream {
     private static final int REQUESTS_UNDER_WAY_MAX = 4;
     private static final long RECONNECT_MS = 100;
     private static final long AGAIN_MS = 50;
-    /** A new client is told who leads within this time, or it does not matter. */
+    /** A new client, or one with a new topic, is told who leads within this time, or it does not matter. */
     private static final long ROUTES_PATIENCE_MS = 500;
     /** The server speaks every 5 s. */
     private static final long SILENCE_NANOS = TimeUnit.SECONDS.toNanos(12);
@@ -100,13 +100,16 @@ final class QueueStream {
                 timer.execute(this::connect);
             }
         };
-        routes.onChange(begin);
-        if (routes.isKnown()) {
-            begin.run();
-        }
+        Runnable beginIfKnown = () -> {
+            if (routes.knowsLeaders(settings.topic(), settings.partitions())) {
+                begin.run();
+            }
+        };
+        routes.onChange(beginIfKnown);
+        beginIfKnown.run();
         timer.schedule(
                 () -> {
-                    routes.forget(begin);
+                    routes.forget(beginIfKnown);
                     begin.run();
                 },
                 ROUTES_PATIENCE_MS,

@@ -221,8 +221,7 @@ final class RoutingCache implements AutoCloseable {
      * @param partitions those that count; empty for all
      */
     synchronized @Nullable String leaderOfMost(String topic, Collection<Integer> partitions) {
-        Collection<Integer> counted =
-                partitions.isEmpty() ? topics.getOrDefault(topic, Map.of()).keySet() : partitions;
+        Collection<Integer> counted = counted(topic, partitions);
         Map<String, Integer> led = new HashMap<>();
         for (int partition : counted) {
             String leader = leader(topic, partition);
@@ -233,9 +232,14 @@ final class RoutingCache implements AutoCloseable {
         return null;
     }
 
-    /** Whether any node has told anything yet. */
-    synchronized boolean isKnown() {
-        return known;
+    /** Whether each of a topic's partitions has a leader that is known; of those partitions if there are any, else of all. */
+    synchronized boolean knowsLeaders(String topic, Collection<Integer> partitions) {
+        Collection<Integer> counted = counted(topic, partitions);
+        return !counted.isEmpty() && counted.stream().allMatch(partition -> leader(topic, partition) != null);
+    }
+
+    private Collection<Integer> counted(String topic, Collection<Integer> partitions) {
+        return partitions.isEmpty() ? topics.getOrDefault(topic, Map.of()).keySet() : partitions;
     }
 
     /** Address of the leader, if known. */

@@ -127,6 +127,12 @@ class RoutingCacheTest {
                     .as("nobody knows it")
                     .isNull();
             assertThat(cache.leaderOfMost("u", List.of())).isNull();
+
+            assertThat(cache.knowsLeaders("t", List.of())).isTrue();
+            assertThat(cache.knowsLeaders("t", List.of(3, 9))).isFalse();
+            assertThat(cache.knowsLeaders("u", List.of())).as("nobody knows it").isFalse();
+            cache.doubt("t", 2, "two:1");
+            assertThat(cache.knowsLeaders("t", List.of())).isFalse();
         }
     }
 
