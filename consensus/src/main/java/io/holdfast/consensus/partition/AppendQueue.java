@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Turns the batches of many callers into Raft entries, in the order they came. While few entries are under way each
  * batch becomes one at once; when the pipeline is full, what waits is gathered into larger entries. So the batching
- * follows the load and nothing waits on a timer.
+ * follows the load and nothing waits on a timer. Entries of queue groups count as well.
  *
  * <p>Bounded by two byte budgets, the partition's and the node's. Any thread may offer; proposals are made by one
  * thread at a time.

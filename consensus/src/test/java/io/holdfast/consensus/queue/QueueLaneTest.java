@@ -131,7 +131,6 @@ class QueueLaneTest {
         assertThat(partition.proposed).as("nothing is written twice").isEmpty();
     }
 
-    /** Work is given to the executor once, however many wait for it. */
     @Test
     void shouldRefuseWhatWaitsAndGoOnAfterwards() {
         partition.append("", "");
