@@ -110,9 +110,10 @@ final class Lane {
         if (batch != null) {
             open = null;
             lastBytes = batch.sizeInBytes();
-            batch.seal();
-            if (producerId != 0) {
-                batch.assign(producerId, epoch, nextSequence);
+            if (producerId == 0) {
+                batch.seal();
+            } else {
+                batch.seal(producerId, epoch, nextSequence);
                 nextSequence += batch.recordCount();
             }
             queue.add(batch);

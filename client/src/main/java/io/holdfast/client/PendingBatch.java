@@ -25,9 +25,13 @@ final class PendingBatch {
     private final boolean scheduled;
     private final long keysVersion;
     private final long createdNanos = System.nanoTime();
+    private final BatchMemory memory;
     private final RecordBatchBuilder builder;
     private final List<CompletableFuture<RecordPosition>> futures = new ArrayList<>();
     private final long deadlineNanos;
+    /** What the records are written to, if it is to be given back. */
+    private byte @Nullable [] array;
+
     private @Nullable ByteBuffer bytes;
     /** Which of them are here because of their keys. */
     private final BitSet byKey = new BitSet();
@@ -37,15 +41,20 @@ final class PendingBatch {
     private int epoch;
     private @Nullable PublishConnection sentOn;
     private long sentNanos;
-    /** It left at least once: without an answer nobody knows whether it was stored. */
-    private boolean everSent;
+    /** After the first, nobody knows whether it was stored until an answer comes. */
+    private int timesSent;
 
     /** @param scheduled for records that the partition keeps for later, which are not mixed with others */
-    PendingBatch(Lane lane, boolean scheduled, Compression compression, long deadlineNanos) {
+    PendingBatch(Lane lane, boolean scheduled, Compression compression, BatchMemory memory, long deadlineNanos) {
         this.lane = lane;
         this.scheduled = scheduled;
         this.keysVersion = lane.keysVersion();
-        this.builder = new RecordBatchBuilder(compression, lane.bytesExpected());
+        this.memory = memory;
+        byte[] taken = memory.take(lane.bytesExpected());
+        this.array = taken;
+        this.builder = taken == null
+                ? new RecordBatchBuilder(compression, lane.bytesExpected())
+                : new RecordBatchBuilder(compression, taken);
         this.deadlineNanos = deadlineNanos;
     }
 
@@ -124,7 +133,7 @@ final class PendingBatch {
     }
 
     boolean everSent() {
-        return everSent;
+        return timesSent > 0;
     }
 
     long sentNanos() {
@@ -140,12 +149,42 @@ final class PendingBatch {
         return firstSequence;
     }
 
-    /** Freezes the records. */
-    void seal() {
-        bytes = builder.build();
+    /** Freezes the records, with their place in the producer's order. */
+    void seal(long producerId, int newEpoch, long newFirstSequence) {
+        epoch = newEpoch;
+        firstSequence = newFirstSequence;
+        builder.producer(producerId, newEpoch, newFirstSequence);
+        seal();
     }
 
-    /** Gives the frozen batch its place in the producer's order. */
+    /** Freezes the records. */
+    void seal() {
+        ByteBuffer built = builder.build();
+        bytes = built;
+        if (built.array() != array) {
+            giveBack();
+        }
+    }
+
+    /**
+     * It was stored, and is not sent again. Its memory is given back if it was sent once: the answer says that all of it has
+     * left. Else an earlier attempt may still lie in a connection.
+     */
+    void stored() {
+        if (timesSent == 1) {
+            giveBack();
+        }
+    }
+
+    private void giveBack() {
+        byte[] mine = array;
+        if (mine != null) {
+            memory.giveBack(mine);
+            array = null;
+        }
+    }
+
+    /** Gives the frozen batch another place in the producer's order. */
     void assign(long producerId, int newEpoch, long newFirstSequence) {
         epoch = newEpoch;
         firstSequence = newFirstSequence;
@@ -186,7 +225,7 @@ final class PendingBatch {
         }
         sentOn = on;
         sentNanos = System.nanoTime();
-        everSent = true;
+        timesSent++;
     }
 
     void notInFlight() {

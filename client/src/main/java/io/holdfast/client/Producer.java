@@ -35,6 +35,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Producer implements AutoCloseable {
     private static final long UPKEEP_MS = 50;
+    private static final long TRIM_NANOS = TimeUnit.SECONDS.toNanos(5);
     /** While so many batches are unanswered, a batch that has room left waits and fills: batching follows the load. */
     private static final int EAGER_BATCHES = 5;
     /** Unanswered bytes per partition, unless that were fewer than the eager batches: enough to keep a leader busy. */
@@ -58,6 +59,8 @@ public final class Producer implements AutoCloseable {
     private final Map<String, PublishConnection> streams = new HashMap<>();
     private final Map<PartitionKey, ByteString> tokens = new HashMap<>();
     private final KeyPlacement placement;
+    private final BatchMemory batchMemory;
+    private long trimmedNanos = System.nanoTime();
     private long memoryUsed;
     private boolean flushing;
     private boolean closed;
@@ -81,6 +84,7 @@ public final class Producer implements AutoCloseable {
         this.callbacks = callbacks;
         this.admin = admin;
         placement = new KeyPlacement(routes);
+        batchMemory = new BatchMemory(settings.batchBytesMax());
         routes.onChange(routesChanged);
         upkeep = timer.scheduleWithFixedDelay(this::upkeep, UPKEEP_MS, UPKEEP_MS, TimeUnit.MILLISECONDS);
     }
@@ -150,7 +154,7 @@ public final class Producer implements AutoCloseable {
             open = null;
         }
         if (open == null) {
-            open = new PendingBatch(lane, scheduled, settings.compression(), deadlineNanos);
+            open = new PendingBatch(lane, scheduled, settings.compression(), batchMemory, deadlineNanos);
             lane.open(open);
         }
         return open;
@@ -395,6 +399,7 @@ public final class Producer implements AutoCloseable {
                 lane.succeeded();
                 tokens.put(lane.key(), response.getStored().getHeader().getSessionToken());
                 finished(batch);
+                batch.stored();
             } else {
                 failure = refused(lane, batch, stream, HoldfastException.of(response.getError()));
                 if (failure != null) {
@@ -556,6 +561,10 @@ public final class Producer implements AutoCloseable {
         List<PendingBatch> expired = new ArrayList<>();
         synchronized (lock) {
             long now = System.nanoTime();
+            if (now - trimmedNanos > TRIM_NANOS) {
+                trimmedNanos = now;
+                batchMemory.trim();
+            }
             for (Lane lane : lanes.values()) {
                 expire(lane, now, expired);
                 for (PendingBatch batch : lane.queue()) {

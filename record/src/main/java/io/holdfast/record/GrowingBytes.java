@@ -11,12 +11,13 @@ final class GrowingBytes {
     private int size;
 
     /**
+     * @param memory to be written to as far as it suffices; what is in it means nothing
      * @param size of what is filled in at the end; zeros until then
-     * @param capacity bytes that fit without growing
      */
-    GrowingBytes(int size, int capacity) {
+    GrowingBytes(byte[] memory, int size) {
         this.size = size;
-        bytes = new byte[Math.max(size, capacity)];
+        bytes = memory.length < size ? new byte[size] : memory;
+        Arrays.fill(bytes, 0, size, (byte) 0);
     }
 
     void write(byte one) {

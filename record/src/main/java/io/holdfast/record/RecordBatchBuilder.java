@@ -33,9 +33,17 @@ public final class RecordBatchBuilder {
 
     /** @param bytesExpected of the batch before compression: if it comes to about as many nothing is copied */
     public RecordBatchBuilder(Compression compression, int bytesExpected) {
+        this(compression, new byte[Math.max(BYTES_AT_FIRST, bytesExpected)]);
+    }
+
+    /**
+     * @param memory what the batch is written to, as far as it suffices; the built batch may be a view of it. Whatever was
+     *     in it is overwritten
+     */
+    public RecordBatchBuilder(Compression compression, byte[] memory) {
         this.compression = compression;
         reserved = compression == Compression.NONE ? RecordBatch.HEADER_BYTES : 0;
-        body = new GrowingBytes(reserved, Math.max(BYTES_AT_FIRST, bytesExpected));
+        body = new GrowingBytes(memory, reserved);
     }
 
     /** Bytes that a record adds to an uncompressed batch, at most. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.function.IntPredicate;
@@ -203,6 +204,21 @@ class RecordBatchTest {
             ByteBuffer batch = build(new RecordBatchBuilder(compression, expected));
 
             assertThat(batch).as("%d expected", expected).isEqualTo(plain);
+            assertThat(batch.capacity()).isEqualTo(plain.remaining());
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Compression.class)
+    void shouldBuildTheSameBatchInMemoryThatWasUsedBefore(Compression compression) {
+        ByteBuffer plain = build(new RecordBatchBuilder(compression));
+        for (int length : new int[] {0, 1, RecordBatch.HEADER_BYTES + 10, plain.remaining(), 1 << 20}) {
+            byte[] memory = new byte[length];
+            Arrays.fill(memory, (byte) 0xA5);
+
+            ByteBuffer batch = build(new RecordBatchBuilder(compression, memory));
+
+            assertThat(batch).as("%d bytes of memory", length).isEqualTo(plain);
             assertThat(batch.capacity()).isEqualTo(plain.remaining());
         }
     }
