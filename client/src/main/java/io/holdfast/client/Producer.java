@@ -385,6 +385,18 @@ public final class Producer implements AutoCloseable {
 
     // ---- answers
 
+    /**
+     * Runs what a connection has to say on its own thread: nothing that waits. What it says while we speak to it, as when
+     * it is given up, is heard later.
+     */
+    void withoutTheLock(Runnable news) {
+        if (Thread.holdsLock(lock)) {
+            timer.execute(news);
+        } else {
+            news.run();
+        }
+    }
+
     void answered(PublishConnection stream, PublishStreamResponse response) {
         PendingBatch batch;
         HoldfastException failure = null;

@@ -44,8 +44,10 @@ final class PublishConnection {
             }
         };
         StreamObserver<PublishStreamRequest>[] opened = newArray();
-        context.run(() ->
-                opened[0] = LogServiceGrpc.newStub(connections.to(address)).publishStream(in));
+        // Answers are taken on the connection's thread, which then sends what they make room for.
+        context.run(() -> opened[0] = LogServiceGrpc.newStub(connections.to(address))
+                .withExecutor(producer::withoutTheLock)
+                .publishStream(in));
         out = opened[0];
     }
 
