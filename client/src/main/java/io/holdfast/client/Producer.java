@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -390,10 +391,14 @@ public final class Producer implements AutoCloseable {
      * it is given up, is heard later.
      */
     void withoutTheLock(Runnable news) {
-        if (Thread.holdsLock(lock)) {
-            timer.execute(news);
-        } else {
+        if (!Thread.holdsLock(lock)) {
             news.run();
+            return;
+        }
+        try {
+            timer.execute(news);
+        } catch (RejectedExecutionException e) {
+            // the client is closed: nobody waits for it
         }
     }
 
