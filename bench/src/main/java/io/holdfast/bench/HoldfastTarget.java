@@ -59,8 +59,9 @@ public final class HoldfastTarget implements Target {
         return new Sink() {
             @Override
             public void send(int partition, byte[] value, Consumer<@Nullable Throwable> acknowledged) {
-                producer.send(ProducerRecord.of(shape.topic(), partition, null, value))
-                        .whenComplete((position, failure) -> acknowledged.accept(failure));
+                producer.send(
+                        ProducerRecord.of(shape.topic(), partition, null, value),
+                        (position, failure) -> acknowledged.accept(failure));
             }
 
             @Override

@@ -53,7 +53,9 @@ import java.util.Random;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -204,6 +206,32 @@ class BadInputIT {
                 Status.Code.ABORTED,
                 "EXPECTED_OFFSET_MISMATCH",
                 "NOT_APPLIED");
+    }
+
+    /** Whoever flushes may look at what the callbacks did: they have returned. */
+    @Test
+    void shouldTellEveryCallerBeforeAFlushEndsAlsoAfterOneThatFailed() {
+        create("callbacks", 4, 1);
+        int count = 5000;
+        AtomicInteger told = new AtomicInteger();
+        try (Producer producer = client.newProducer()) {
+            for (int round = 1; round <= 3; round++) {
+                for (int i = 0; i < count; i++) {
+                    int record = i;
+                    producer.send(
+                            ProducerRecord.of("callbacks", i % 4, null, "v".getBytes(UTF_8)), (position, failure) -> {
+                                assertThat(failure).isNull();
+                                told.incrementAndGet();
+                                if (record % 1000 == 0) {
+                                    LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(20)); // the last lag behind
+                                    throw new IllegalStateException("of the caller");
+                                }
+                            });
+                }
+                producer.flush();
+                assertThat(told).hasValue(round * count);
+            }
+        }
     }
 
     @Test

@@ -15,19 +15,26 @@ import io.holdfast.v1.TopicPartition;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Records on their way to one partition: being filled, then frozen, then sent until they are acknowledged. */
 final class PendingBatch {
+    private static final Logger LOG = LoggerFactory.getLogger(PendingBatch.class);
+
     private final Lane lane;
     private final boolean scheduled;
     private final long keysVersion;
     private final long createdNanos = System.nanoTime();
     private final BatchMemory memory;
     private final RecordBatchBuilder builder;
-    private final List<CompletableFuture<RecordPosition>> futures = new ArrayList<>();
+    private final List<SendCallback> callbacks = new ArrayList<>();
+    private final CompletableFuture<Void> settled = new CompletableFuture<>();
+
     private final long deadlineNanos;
     /** What the records are written to, if it is to be given back. */
     private byte @Nullable [] array;
@@ -63,11 +70,13 @@ final class PendingBatch {
     }
 
     /** @param placedByKey whether it is here because of its key */
-    void add(LogRecord record, long bytesReserved, boolean placedByKey, CompletableFuture<RecordPosition> future) {
+    void add(LogRecord record, long bytesReserved, boolean placedByKey, SendCallback callback) {
         builder.add(record);
         reservedBytes += bytesReserved;
-        byKey.set(futures.size(), placedByKey);
-        futures.add(future);
+        if (placedByKey) {
+            byKey.set(callbacks.size());
+        }
+        callbacks.add(callback);
     }
 
     boolean isScheduled() {
@@ -113,7 +122,7 @@ final class PendingBatch {
     }
 
     int recordCount() {
-        return futures.size();
+        return callbacks.size();
     }
 
     long reservedBytes() {
@@ -235,23 +244,32 @@ final class PendingBatch {
         sentOn = null;
     }
 
-    /** Completes the callers' futures; outside any lock. */
+    /** Tells the callers; outside any lock. */
     void succeed(BatchStored stored) {
         long appendMs = millis(stored.getAppendTime());
-        for (int i = 0; i < futures.size(); i++) {
+        for (int i = 0; i < callbacks.size(); i++) {
             boolean early = i < stored.getAlreadyStored();
             boolean unknown = early || stored.getOffsetUnknown();
-            futures.get(i)
-                    .complete(
-                            stored.getResultsCount() > 0
-                                    ? position(stored.getResults(i))
-                                    : new RecordPosition(
-                                            lane.key().topic(),
-                                            lane.key().partition(),
-                                            unknown ? -1 : stored.getFirstOffset() + i - stored.getAlreadyStored(),
-                                            appendMs,
-                                            early || stored.getDuplicate(),
-                                            ""));
+            RecordPosition position = stored.getResultsCount() > 0
+                    ? position(stored.getResults(i))
+                    : new RecordPosition(
+                            lane.key().topic(),
+                            lane.key().partition(),
+                            unknown ? -1 : stored.getFirstOffset() + i - stored.getAlreadyStored(),
+                            appendMs,
+                            early || stored.getDuplicate(),
+                            "");
+            tell(callbacks.get(i), position, null);
+        }
+        settled.complete(null);
+    }
+
+    private static void tell(
+            SendCallback callback, @Nullable RecordPosition position, @Nullable HoldfastException failure) {
+        try {
+            callback.onCompletion(position, failure);
+        } catch (RuntimeException | Error e) {
+            LOG.warn("a callback failed; those after it are told all the same", e);
         }
     }
 
@@ -270,11 +288,24 @@ final class PendingBatch {
         return time.getSeconds() * 1000 + time.getNanos() / 1_000_000;
     }
 
+    /** Tells the callers; outside any lock. */
     void fail(HoldfastException failure) {
-        futures.forEach(future -> future.completeExceptionally(failure));
+        callbacks.forEach(callback -> tell(callback, null, failure));
+        settled.complete(null);
     }
 
-    List<CompletableFuture<RecordPosition>> futures() {
-        return futures;
+    /** Its records are in these now. */
+    void movedTo(Collection<PendingBatch> batches) {
+        CompletableFuture.allOf(batches.stream().map(PendingBatch::settled).toArray(CompletableFuture[]::new))
+                .thenRun(() -> settled.complete(null));
+    }
+
+    /** Completes, never with a failure, when all of its records' callers have been told. */
+    CompletableFuture<Void> settled() {
+        return settled;
+    }
+
+    SendCallback callback(int record) {
+        return callbacks.get(record);
     }
 }

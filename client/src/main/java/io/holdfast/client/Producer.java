@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
@@ -57,6 +58,12 @@ public final class Producer implements AutoCloseable {
     private final Object lock = new Object();
 
     private final Map<PartitionKey, Lane> lanes = new HashMap<>();
+    /** That a record was put into last. */
+    private @Nullable Lane lastLane;
+
+    /** Batches some of whose callers have not been told yet. Added to under the lock. */
+    private final Set<PendingBatch> unsettled = ConcurrentHashMap.newKeySet();
+
     private final Map<String, PublishConnection> streams = new HashMap<>();
     private final Map<PartitionKey, ByteString> tokens = new HashMap<>();
     private final KeyPlacement placement;
@@ -99,6 +106,29 @@ public final class Producer implements AutoCloseable {
      * @throws HoldfastException if the record cannot even be queued; then it was certainly not stored
      */
     public CompletableFuture<RecordPosition> send(ProducerRecord record) {
+        SendFuture future = new SendFuture();
+        send(record, future);
+        return future;
+    }
+
+    private static final class SendFuture extends CompletableFuture<RecordPosition> implements SendCallback {
+        @Override
+        public void onCompletion(@Nullable RecordPosition position, @Nullable HoldfastException failure) {
+            if (failure != null) {
+                completeExceptionally(failure);
+            } else {
+                complete(position);
+            }
+        }
+    }
+
+    /**
+     * As {@link #send(ProducerRecord)}, for many small records: a callback costs less than a future.
+     *
+     * @throws HoldfastException if the record cannot even be queued; then it was certainly not stored, and the callback is
+     *     not called
+     */
+    public void send(ProducerRecord record, SendCallback callback) {
         LogRecord log = record.toLog();
         int bytes = RecordBatchBuilder.sizeInBytesMax(log);
         boolean scheduled = record.isScheduled();
@@ -114,7 +144,6 @@ public final class Producer implements AutoCloseable {
                             + asked);
         }
         openIdentity();
-        CompletableFuture<RecordPosition> future;
         synchronized (lock) {
             waitForMemory(bytes);
             checkUsable();
@@ -129,55 +158,66 @@ public final class Producer implements AutoCloseable {
             } else {
                 partition = placement.stickyPartition(record.topic());
             }
-            Lane lane = lane(new PartitionKey(record.topic(), partition));
-            future = new CompletableFuture<>();
-            long deadline = System.nanoTime() + settings.deliveryTimeout().toNanos();
-            openBatch(lane, bytes, scheduled, deadline).add(log, bytes, byKey, future);
+            Lane lane = lane(record.topic(), partition);
+            PendingBatch batch = openBatch(lane, bytes, scheduled);
+            if (batch == null) {
+                batch = newBatch(
+                        lane,
+                        scheduled,
+                        System.nanoTime() + settings.deliveryTimeout().toNanos());
+            }
+            batch.add(log, bytes, byKey, callback);
             memoryUsed += bytes;
             pump(lane);
         }
-        return future;
     }
 
-    private Lane lane(PartitionKey key) {
-        KeyRanges now = placement.ranges(key.topic());
-        Lane lane = lanes.computeIfAbsent(key, k -> new Lane(k, epoch, now));
-        lane.placeAsOf(now);
+    private Lane lane(String topic, int partition) {
+        Lane lane = lastLane;
+        if (lane == null
+                || lane.key().partition() != partition
+                || !lane.key().topic().equals(topic)) {
+            lane = lanes.computeIfAbsent(
+                    new PartitionKey(topic, partition), key -> new Lane(key, epoch, placement.ranges(topic)));
+            lastLane = lane;
+        }
+        if (lane.isEmpty()) {
+            lane.placeAsOf(placement.ranges(topic));
+        }
         return lane;
     }
 
-    /** The lane's batch that is being filled, with room for a record of so many bytes. */
-    private PendingBatch openBatch(Lane lane, int bytes, boolean scheduled, long deadlineNanos) {
+    /** The lane's batch that is being filled, if there is one with room for a record of so many bytes. */
+    private @Nullable PendingBatch openBatch(Lane lane, int bytes, boolean scheduled) {
         PendingBatch open = lane.open();
         if (open != null && !open.hasRoomFor(scheduled, bytes, settings.batchBytesMax())) {
             lane.seal(settings.idempotent() ? producerId : 0);
             placement.unstick(lane.key().topic());
-            open = null;
-        }
-        if (open == null) {
-            open = new PendingBatch(lane, scheduled, settings.compression(), batchMemory, deadlineNanos);
-            lane.open(open);
+            return null;
         }
         return open;
     }
 
-    /** Sends everything at once and waits until each record is acknowledged or has failed. */
+    private PendingBatch newBatch(Lane lane, boolean scheduled, long deadlineNanos) {
+        PendingBatch batch = new PendingBatch(lane, scheduled, settings.compression(), batchMemory, deadlineNanos);
+        lane.open(batch);
+        unsettled.add(batch);
+        batch.settled().thenRun(() -> unsettled.remove(batch));
+        return batch;
+    }
+
+    /**
+     * Sends everything at once and waits until each record is acknowledged or has failed, and whoever sent it has been told.
+     * Not from a callback: it would wait for itself.
+     */
     public void flush() {
-        List<CompletableFuture<RecordPosition>> unfinished = new ArrayList<>();
+        List<CompletableFuture<Void>> unfinished = new ArrayList<>();
         synchronized (lock) {
             flushing = true;
-            for (Lane lane : lanes.values()) {
-                pump(lane);
-                lane.queue().forEach(batch -> unfinished.addAll(batch.futures()));
-                PendingBatch open = lane.open();
-                if (open != null) {
-                    unfinished.addAll(open.futures());
-                }
-            }
+            lanes.values().forEach(this::pump);
+            unsettled.forEach(batch -> unfinished.add(batch.settled()));
         }
-        CompletableFuture.allOf(unfinished.toArray(CompletableFuture[]::new))
-                .exceptionally(e -> null)
-                .join();
+        CompletableFuture.allOf(unfinished.toArray(CompletableFuture[]::new)).join();
         synchronized (lock) {
             flushing = false;
         }
@@ -234,8 +274,11 @@ public final class Producer implements AutoCloseable {
     }
 
     private void waitForMemory(long bytes) {
+        if (hasMemoryFor(bytes)) {
+            return;
+        }
         long deadline = System.nanoTime() + settings.deliveryTimeout().toNanos();
-        while (memoryUsed > 0 && memoryUsed + bytes > settings.memoryBytesMax() && !closed) {
+        while (!hasMemoryFor(bytes) && !closed) {
             long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
             if (left <= 0) {
                 throw HoldfastException.notApplied(
@@ -249,6 +292,10 @@ public final class Producer implements AutoCloseable {
                 throw HoldfastException.notApplied(ErrorReason.ERROR_REASON_UNAVAILABLE, "interrupted");
             }
         }
+    }
+
+    private boolean hasMemoryFor(long bytes) {
+        return memoryUsed == 0 || memoryUsed + bytes <= settings.memoryBytesMax();
     }
 
     private void checkUsable() {
@@ -281,22 +328,26 @@ public final class Producer implements AutoCloseable {
         Set<Lane> filled = new LinkedHashSet<>();
         for (PendingBatch batch : batches) {
             memoryUsed -= batch.reservedBytes();
+            Set<PendingBatch> into = new LinkedHashSet<>();
             List<LogRecord> records = batch.records();
             for (int i = 0; i < records.size(); i++) {
                 LogRecord record = records.get(i);
                 boolean byKey = batch.isByKey(i);
-                PartitionKey place = byKey
-                        ? new PartitionKey(
-                                lane.key().topic(),
-                                placement.partitionOf(lane.key().topic(), KeyHash.of(placingKey(record))))
-                        : lane.key();
-                Lane to = lane(place);
+                int partition = byKey
+                        ? placement.partitionOf(lane.key().topic(), KeyHash.of(placingKey(record)))
+                        : lane.key().partition();
+                Lane to = lane(lane.key().topic(), partition);
                 int bytes = RecordBatchBuilder.sizeInBytesMax(record);
-                openBatch(to, bytes, batch.isScheduled(), batch.deadlineNanos())
-                        .add(record, bytes, byKey, batch.futures().get(i));
+                PendingBatch open = openBatch(to, bytes, batch.isScheduled());
+                if (open == null) {
+                    open = newBatch(to, batch.isScheduled(), batch.deadlineNanos());
+                }
+                open.add(record, bytes, byKey, batch.callback(i));
                 memoryUsed += bytes;
                 filled.add(to);
+                into.add(open);
             }
+            batch.movedTo(into);
         }
         filled.forEach(this::pump);
     }
@@ -317,20 +368,24 @@ public final class Producer implements AutoCloseable {
 
     // ---- sending; all under the lock
 
+    /** Looks neither at the time nor for a batch: asked about each record. */
+    private boolean mayHaveSomethingToSend(Lane lane) {
+        return lane.isStalled()
+                ? hasRoomForMore(lane)
+                : lane.open() != null && lane.hasRoomForMore(eagerBatches(), Long.MAX_VALUE);
+    }
+
     private void pump(Lane lane) {
-        while (!closed) {
+        while (!closed && mayHaveSomethingToSend(lane)) {
             long now = System.nanoTime();
             if (lane.waitNanos(now) > 0) {
                 wakeIn(lane, lane.waitNanos(now));
                 return;
             }
-            if (lane.isStalled() && !hasRoomForMore(lane)) {
-                return; // before it looks for the next: a full lane is asked about each record
-            }
             PendingBatch batch = lane.next();
             if (batch == null) {
                 PendingBatch open = lane.open();
-                if (open == null || lane.isStalled() || !lane.hasRoomForMore(eagerBatches(), Long.MAX_VALUE)) {
+                if (open == null || lane.isStalled()) {
                     return;
                 }
                 long lingerLeft = open.createdNanos() + settings.linger().toNanos() - now;

@@ -67,16 +67,24 @@ public record ProducerRecord(
     }
 
     byte @Nullable [] messageId() {
-        for (RecordHeader header : headers) {
-            if (header.name().equals(HeaderNames.MESSAGE_ID)) {
-                return header.value();
-            }
-        }
-        return null;
+        RecordHeader id = header(HeaderNames.MESSAGE_ID);
+        return id == null ? null : id.value();
     }
 
     boolean isScheduled() {
-        return headers.stream().anyMatch(header -> header.name().equals(HeaderNames.DELIVER_AT_MS));
+        return header(HeaderNames.DELIVER_AT_MS) != null;
+    }
+
+    private @Nullable RecordHeader header(String name) {
+        if (headers.isEmpty()) {
+            return null; // most have none, and each is asked twice
+        }
+        for (RecordHeader header : headers) {
+            if (header.name().equals(name)) {
+                return header;
+            }
+        }
+        return null;
     }
 
     private ProducerRecord with(String header, String value) {

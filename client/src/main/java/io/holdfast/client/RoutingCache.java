@@ -35,7 +35,9 @@ final class RoutingCache implements AutoCloseable {
     private final CopyOnWriteArrayList<Runnable> listeners = new CopyOnWriteArrayList<>();
     private final Map<PartitionKey, Integer> leaders = new HashMap<>();
     private Map<Integer, String> addresses = new HashMap<>();
-    private Map<String, Map<Integer, Route>> topics = new HashMap<>();
+    /** Replaced, never changed. */
+    private volatile Map<String, Map<Integer, Route>> topics = Map.of();
+
     /** Of {@link #topics}, made when they are asked for. */
     private final Map<String, KeyRanges> ranges = new HashMap<>();
 
@@ -187,8 +189,8 @@ final class RoutingCache implements AutoCloseable {
         }
     }
 
-    /** Number of partitions if the topic is known, else 0. */
-    synchronized int partitionsIfKnown(String topic) {
+    /** Number of partitions if the topic is known, else 0. Takes no lock: asked about each record that is sent. */
+    int partitionsIfKnown(String topic) {
         Map<Integer, Route> partitions = topics.get(topic);
         return partitions == null ? 0 : partitions.size();
     }
