@@ -15,6 +15,7 @@ final class Connections implements AutoCloseable {
 
     private final List<String> seeds;
     private final Map<String, ManagedChannel> channels = new ConcurrentHashMap<>();
+    private final ResponseMemory responseMemory = new ResponseMemory();
     private volatile List<String> learned = List.of();
     private volatile boolean closed;
 
@@ -49,6 +50,11 @@ final class Connections implements AutoCloseable {
             channel.shutdownNow();
         }
         return channel;
+    }
+
+    /** Of all reads over these connections. */
+    ResponseMemory responseMemory() {
+        return responseMemory;
     }
 
     boolean isClosed() {

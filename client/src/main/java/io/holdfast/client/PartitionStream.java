@@ -1,18 +1,18 @@
 package io.holdfast.client;
 
+import io.grpc.CallOptions;
 import io.grpc.Context;
 import io.grpc.Status;
+import io.grpc.stub.ClientCalls;
 import io.grpc.stub.StreamObserver;
 import io.holdfast.record.InvalidBatchException;
 import io.holdfast.record.RecordBatch;
 import io.holdfast.v1.Credit;
 import io.holdfast.v1.ErrorReason;
-import io.holdfast.v1.LogServiceGrpc;
 import io.holdfast.v1.ReadFormat;
 import io.holdfast.v1.ReadRequest;
 import io.holdfast.v1.ReadResponse;
 import io.holdfast.v1.ReadStreamRequest;
-import io.holdfast.v1.ReadStreamResponse;
 import io.holdfast.v1.Start;
 import io.holdfast.v1.TopicPartition;
 import java.nio.ByteBuffer;
@@ -83,10 +83,12 @@ final class PartitionStream {
         heardNanos = System.nanoTime();
         Context.CancellableContext opened = Context.ROOT.withCancellation();
         context = opened;
-        opened.run(() -> out = LogServiceGrpc.newStub(connections.to(address)).readStream(new StreamObserver<>() {
+        ResponseMemory memory = connections.responseMemory();
+        StreamObserver<ResponseMemory.Received> in = new StreamObserver<>() {
             @Override
-            public void onNext(ReadStreamResponse response) {
-                take(mine, response.getResponse());
+            public void onNext(ResponseMemory.Received received) {
+                take(mine, received.response().getResponse());
+                memory.giveBack(received);
             }
 
             @Override
@@ -98,7 +100,9 @@ final class PartitionStream {
             public void onCompleted() {
                 end(mine, null);
             }
-        }));
+        };
+        opened.run(() -> out = ClientCalls.asyncBidiStreamingCall(
+                connections.to(address).newCall(memory.method(), CallOptions.DEFAULT), in));
         ReadRequest.Builder open = ReadRequest.newBuilder()
                 .setPartition(
                         TopicPartition.newBuilder().setTopic(settings.topic()).setPartition(partition))

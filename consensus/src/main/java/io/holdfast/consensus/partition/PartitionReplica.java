@@ -19,6 +19,7 @@ import io.holdfast.internal.v1.SplitCommand;
 import io.holdfast.internal.v1.TrimCommand;
 import io.holdfast.storage.log.DamagedLogException;
 import io.holdfast.storage.log.LogSlice;
+import io.holdfast.storage.log.ReadMemory;
 import io.holdfast.storage.log.OffsetOutOfRangeException;
 import io.holdfast.storage.log.PartitionLog;
 import io.holdfast.v1.ErrorReason;
@@ -556,15 +557,20 @@ public final class PartitionReplica {
 
     /** Whole batches from this offset on; see {@link io.holdfast.storage.log.PartitionLog#read}. */
     public LogSlice read(long offset, long untilOffset, int bytesMax) {
+        return read(offset, untilOffset, bytesMax, ReadMemory.FRESH);
+    }
+
+    /** As {@link #read(long, long, int)}, into memory that the caller gives. */
+    public LogSlice read(long offset, long untilOffset, int bytesMax, ReadMemory memory) {
         PartitionMachine open = machine;
         RestingLog atRest = restingLog;
         try {
             if (open != null) {
                 usedNanos = System.nanoTime();
-                return open.log().read(offset, untilOffset, bytesMax);
+                return open.log().read(offset, untilOffset, bytesMax, memory);
             }
             if (atRest != null) {
-                return atRest.read(offset, untilOffset, bytesMax);
+                return atRest.read(offset, untilOffset, bytesMax, memory);
             }
             throw new IOException("it is being opened");
         } catch (OffsetOutOfRangeException e) {
@@ -594,7 +600,7 @@ public final class PartitionReplica {
             if (open != null) {
                 return open.log().read(offset, untilOffset, bytesMax);
             } else if (atRest != null) {
-                return atRest.read(offset, untilOffset, bytesMax);
+                return atRest.read(offset, untilOffset, bytesMax, ReadMemory.FRESH);
             }
             throw new IOException("it is being opened");
         } catch (DamagedLogException e) {

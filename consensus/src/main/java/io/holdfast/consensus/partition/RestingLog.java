@@ -12,6 +12,7 @@ import io.holdfast.storage.log.LogSettings;
 import io.holdfast.storage.log.LogSlice;
 import io.holdfast.storage.log.OffsetOutOfRangeException;
 import io.holdfast.storage.log.PartitionLog;
+import io.holdfast.storage.log.ReadMemory;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -67,11 +68,12 @@ final class RestingLog implements Closeable {
         return checkpoint.bytes();
     }
 
-    LogSlice read(long offset, long untilOffset, int bytesMax) throws OffsetOutOfRangeException, IOException {
+    LogSlice read(long offset, long untilOffset, int bytesMax, ReadMemory memory)
+            throws OffsetOutOfRangeException, IOException {
         if (offset == nextOffset()) { // a reader that waits at the end needs no files
             return new LogSlice(List.of(), ByteBuffer.allocate(0), offset);
         }
-        return open().read(offset, untilOffset, bytesMax);
+        return open().read(offset, untilOffset, bytesMax, memory);
     }
 
     long offsetAt(long timeMs) throws IOException {

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One ReadStream. Sends while three things hold: there are records, the client has given credit, and gRPC can take more
- * without buffering. What is missing wakes it up again; so a client that reads nothing costs nothing.
+ * without buffering more than a slice or two. What is missing wakes it up again; so a client that reads nothing costs nothing.
  *
  * <p>Steps run on the executor, one at a time per stream.
  */
@@ -32,6 +32,8 @@ final class ReadStreamCall implements StreamObserver<ReadStreamRequest> {
     private static final int SLICES_PER_STEP = 8;
 
     private static final int SLICE_BYTES = 1 << 20;
+    /** While no more than this waits for the socket, the next slice is read beside. */
+    private static final int READY_BYTES = 512 << 10;
 
     private final ServerCallStreamObserver<ReadStreamResponse> to;
     private final ClusterState state;
@@ -81,6 +83,7 @@ final class ReadStreamCall implements StreamObserver<ReadStreamRequest> {
         this.executor = executor;
         this.timer = timer;
         metrics.readStreams.inc();
+        to.setOnReadyThreshold(READY_BYTES);
         to.setOnReadyHandler(this::wake);
         to.setOnCancelHandler(this::close);
         scheduleSignOfLife();
@@ -187,11 +190,13 @@ final class ReadStreamCall implements StreamObserver<ReadStreamRequest> {
                 .setMaxBytes(Math.min(byteCredit, asked))
                 .setMaxRecords((int) Math.min(recordCredit, Integer.MAX_VALUE))
                 .build();
-        ReadResponse response = reads.slice(read.group, read.replica, bounded, read.offset);
-        recordCredit -= records(response, read.offset);
-        byteCredit -= Math.max(1, response.getSerializedSize());
-        read.offset = response.getNextOffset();
-        to.onNext(ReadStreamResponse.newBuilder().setResponse(response).build());
+        try (SliceMemory.Lease memory = reads.sliceMemory().lease()) {
+            ReadResponse response = reads.slice(read.group, read.replica, bounded, read.offset, memory);
+            recordCredit -= records(response, read.offset);
+            byteCredit -= Math.max(1, response.getSerializedSize());
+            read.offset = response.getNextOffset();
+            to.onNext(ReadStreamResponse.newBuilder().setResponse(response).build()); // encoded when this returns
+        }
     }
 
     /** Not of batches more than were asked for, nor of offsets more than there are records. */

@@ -9,6 +9,7 @@ import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.config.NodeConfig.Limits;
 import io.holdfast.storage.log.BatchEntry;
 import io.holdfast.storage.log.LogSlice;
+import io.holdfast.storage.log.ReadMemory;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.ReadConsistency;
 import io.holdfast.v1.ReadFormat;
@@ -27,6 +28,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 final class Reads {
     private static final int RECORDS_DEFAULT = 10_000;
     private static final int BYTES_DEFAULT = 1 << 20;
+    /** Of a slice's memory: its bytes, and frame headers between them. */
+    private static final int SLICE_MEMORY_BYTES = BYTES_DEFAULT + (64 << 10);
 
     private final ClusterState state;
     private final Headers headers;
@@ -34,6 +37,8 @@ final class Reads {
     private final NodeMetrics metrics;
     private final Executor executor;
     private final ScheduledExecutorService timer;
+    private final SliceMemory sliceMemory =
+            new SliceMemory(SLICE_MEMORY_BYTES, 2 * Runtime.getRuntime().availableProcessors());
 
     Reads(
             ClusterState state,
@@ -48,6 +53,10 @@ final class Reads {
         this.metrics = metrics;
         this.executor = executor;
         this.timer = timer;
+    }
+
+    SliceMemory sliceMemory() {
+        return sliceMemory;
     }
 
     /** The local replica of a partition, or a refusal that says where there is one. */
@@ -199,10 +208,15 @@ final class Reads {
 
     /** Reads what is there now, within the bounds of the request. */
     ReadResponse slice(GroupId group, PartitionReplica replica, ReadRequest request, long offset) {
+        return slice(group, replica, request, offset, ReadMemory.FRESH);
+    }
+
+    /** @param memory that the response's batches may be in */
+    ReadResponse slice(GroupId group, PartitionReplica replica, ReadRequest request, long offset, ReadMemory memory) {
         long until = request.hasUntilOffset() ? request.getUntilOffset() : Long.MAX_VALUE;
         int bytesMax = (int)
                 Math.min(limits.readBytesMax(), request.getMaxBytes() <= 0 ? BYTES_DEFAULT : request.getMaxBytes());
-        LogSlice slice = replica.read(offset, until, bytesMax);
+        LogSlice slice = replica.read(offset, until, bytesMax, memory);
         ReadResponse.Builder response = ReadResponse.newBuilder();
         long next = offset;
         if (request.getFormat() == ReadFormat.READ_FORMAT_BATCHES) {

@@ -24,11 +24,12 @@ final class BatchReads {
      * @param removed what has gone
      * @return its next offset is where to go on, in this segment or the next: {@code from} if there is nothing in here
      */
-    static LogSlice read(Segment segment, long from, long limit, int bytesMax, RemovedOffsets.View removed)
+    static LogSlice read(
+            Segment segment, long from, long limit, int bytesMax, RemovedOffsets.View removed, ReadMemory memory)
             throws IOException {
         Chosen chosen = choose(segment, from, limit, bytesMax, removed);
         while (!chosen.entries.isEmpty()) {
-            ByteBuffer bytes = readBatches(segment, chosen.entries);
+            ByteBuffer bytes = readBatches(segment, chosen.entries, memory);
             boolean all = removed.isEmpty()
                     || chosen.entries.stream()
                             .noneMatch(entry -> removed.hasAny(entry.baseOffset(), entry.nextOffset()));
@@ -71,13 +72,14 @@ final class BatchReads {
     }
 
     /** One read where the batches lie close together; then they are moved up against each other. */
-    private static ByteBuffer readBatches(Segment segment, List<BatchEntry> entries) throws IOException {
+    private static ByteBuffer readBatches(Segment segment, List<BatchEntry> entries, ReadMemory memory)
+            throws IOException {
         BatchEntry first = entries.get(0);
         BatchEntry last = entries.get(entries.size() - 1);
         int wanted = entries.stream().mapToInt(BatchEntry::batchBytes).sum();
         long range = last.position() + last.batchBytes() - first.position();
         boolean together = range <= 2L * wanted;
-        ByteBuffer bytes = together ? segment.read(first.position(), (int) range) : ByteBuffer.allocate(wanted);
+        ByteBuffer bytes = together ? segment.read(first.position(), (int) range, memory) : memory.take(wanted);
         int to = 0;
         for (BatchEntry entry : entries) {
             if (together) {

@@ -501,6 +501,12 @@ public final class PartitionLog implements Closeable {
      * @throws DamagedLogException if bytes do not match their checksum
      */
     public LogSlice read(long offset, long untilOffset, int bytesMax) throws OffsetOutOfRangeException, IOException {
+        return read(offset, untilOffset, bytesMax, ReadMemory.FRESH);
+    }
+
+    /** @param memory that the slice's bytes are in, unless records in it have gone */
+    public LogSlice read(long offset, long untilOffset, int bytesMax, ReadMemory memory)
+            throws OffsetOutOfRangeException, IOException {
         long end = nextOffset;
         if (offset < startOffset || offset > end) {
             throw new OffsetOutOfRangeException(offset, startOffset, end);
@@ -512,7 +518,7 @@ public final class PartitionLog implements Closeable {
         while (true) {
             List<Segment> all = segments;
             try {
-                return read(all, offset, limit, bytesMax);
+                return read(all, offset, limit, bytesMax, memory);
             } catch (ClosedChannelException | DamagedLogException e) {
                 if (offset < startOffset) { // trimmed while it was being read
                     throw new OffsetOutOfRangeException(offset, startOffset, end);
@@ -524,11 +530,12 @@ public final class PartitionLog implements Closeable {
         }
     }
 
-    private static LogSlice read(List<Segment> all, long offset, long limit, int bytesMax) throws IOException {
+    private static LogSlice read(List<Segment> all, long offset, long limit, int bytesMax, ReadMemory memory)
+            throws IOException {
         long at = offset;
         for (int i = holding(all, offset); i < all.size() && at < limit; i++) {
             Segment segment = all.get(i);
-            LogSlice slice = BatchReads.read(segment, at, limit, bytesMax, segment.removed());
+            LogSlice slice = BatchReads.read(segment, at, limit, bytesMax, segment.removed(), memory);
             if (!slice.batches().isEmpty()) {
                 return slice;
             }

@@ -28,6 +28,7 @@ final class Segment implements Closeable {
     static final int HEADER_BYTES = 40;
     private static final long MAGIC = 0x484F4C4446415354L; // "HOLDFAST"
     private static final int VERSION = 1;
+    private static final int READ_BYTES = 128 << 10;
 
     private final Name name;
     private final long firstIndex;
@@ -316,15 +317,21 @@ final class Segment implements Closeable {
     }
 
     ByteBuffer read(long position, int length) throws IOException {
-        ByteBuffer bytes = ByteBuffer.allocate(length);
+        return read(position, length, ReadMemory.FRESH);
+    }
+
+    ByteBuffer read(long position, int length, ReadMemory memory) throws IOException {
+        ByteBuffer bytes = memory.take(length);
         readFully(channel, bytes, position, file);
         return bytes.flip();
     }
 
+    /** In pieces: what is read into an array goes through memory outside the heap, which should stay in a processor's cache. */
     static void readFully(FileChannel channel, ByteBuffer into, long position, Path file) throws IOException {
         long at = position;
-        while (into.hasRemaining()) {
-            int n = channel.read(into, at);
+        int limit = into.limit();
+        while (into.position() < limit) {
+            int n = channel.read(into.limit(Math.min(limit, into.position() + READ_BYTES)), at);
             if (n < 0) {
                 throw new DamagedLogException(file + " ends at " + at + ", " + into.remaining() + " bytes too early");
             }

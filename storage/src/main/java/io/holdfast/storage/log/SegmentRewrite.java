@@ -134,7 +134,8 @@ public final class SegmentRewrite {
                 if (stop.getAsBoolean()) {
                     return false;
                 }
-                LogSlice slice = BatchReads.read(source, at, Long.MAX_VALUE, READ_BYTES, removed.get(i));
+                LogSlice slice =
+                        BatchReads.read(source, at, Long.MAX_VALUE, READ_BYTES, removed.get(i), ReadMemory.FRESH);
                 copy(slice, fresh);
                 at = slice.nextOffset();
             }
