@@ -21,6 +21,7 @@ public final class EntryPipe<R extends EntryPipe.Request> {
     private final String slowDown;
     private final Executor executor;
     private final Writer<R> writer;
+    private final Runnable idle;
     private final Deque<R> waiting = new ArrayDeque<>();
     /** An entry is under way, or about to be made. */
     private boolean busy;
@@ -45,10 +46,16 @@ public final class EntryPipe<R extends EntryPipe.Request> {
      * @param slowDown what those are told
      */
     public EntryPipe(int waitingMax, String slowDown, Executor executor, Writer<R> writer) {
+        this(waitingMax, slowDown, executor, writer, () -> {});
+    }
+
+    /** @param idle run whenever no entry is under way any more, and none is about to be made; it must only hand over */
+    public EntryPipe(int waitingMax, String slowDown, Executor executor, Writer<R> writer, Runnable idle) {
         this.waitingMax = waitingMax;
         this.slowDown = slowDown;
         this.executor = executor;
         this.writer = writer;
+        this.idle = idle;
     }
 
     public void offer(R request) {
@@ -66,6 +73,18 @@ public final class EntryPipe<R extends EntryPipe.Request> {
             busy = true;
         }
         executor.execute(this::writeWaiting);
+    }
+
+    /** Takes the place of an entry that is made elsewhere, if none is under way; {@link #end} must follow. */
+    public synchronized boolean tryBegin() {
+        boolean begun = !busy;
+        busy = true;
+        return begun;
+    }
+
+    /** What {@link #tryBegin} began has been applied, or has failed. */
+    public void end() {
+        done(List.of());
     }
 
     public void refuseWaiting(Refusal refusal) {
@@ -87,10 +106,11 @@ public final class EntryPipe<R extends EntryPipe.Request> {
             while (!waiting.isEmpty() && requests.size() < REQUESTS_PER_ENTRY_MAX) {
                 requests.add(waiting.remove());
             }
-            if (requests.isEmpty()) { // refused meanwhile
-                busy = false;
-                return;
-            }
+            busy = !requests.isEmpty();
+        }
+        if (requests.isEmpty()) { // refused meanwhile
+            idle.run();
+            return;
         }
         CompletableFuture<List<R>> written;
         try {
@@ -104,13 +124,16 @@ public final class EntryPipe<R extends EntryPipe.Request> {
     }
 
     private void done(List<R> again) {
+        boolean more;
         synchronized (this) {
             again.forEach(waiting::addFirst);
-            if (waiting.isEmpty()) {
-                busy = false;
-                return;
-            }
+            more = !waiting.isEmpty();
+            busy = more;
         }
-        executor.execute(this::writeWaiting);
+        if (more) {
+            executor.execute(this::writeWaiting);
+        } else {
+            idle.run();
+        }
     }
 }

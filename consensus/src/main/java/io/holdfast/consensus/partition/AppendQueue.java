@@ -1,6 +1,7 @@
 package io.holdfast.consensus.partition;
 
 import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.queue.QueueLane;
 import io.holdfast.consensus.raft.RaftBytes;
 import io.holdfast.internal.v1.AppendCommand;
 import io.holdfast.internal.v1.PartitionCommand;
@@ -36,6 +37,7 @@ final class AppendQueue {
     private static final Duration RETRY_AFTER = Duration.ofMillis(20);
 
     private final Proposer proposer;
+    private final Companion companion;
     private final EntryPacing pacing;
     private final int entryBytesMax;
     private final ByteBudget partitionBudget;
@@ -45,6 +47,9 @@ final class AppendQueue {
     private int entriesInFlight;
     private long bytesWaiting;
     private boolean proposing;
+    /** The first that waits is too large to go along with a queue command. */
+    private boolean passedOver;
+
     private boolean awaitsTurn;
     /** Nothing is proposed for now: the replica is at rest, or knows no leader yet. */
     private boolean held = true;
@@ -60,14 +65,21 @@ final class AppendQueue {
         }
     }
 
+    /** Has something that small appends should take along, or null; asked without a lock, by one thread at a time. */
+    interface Companion {
+        QueueLane.@Nullable Along along();
+    }
+
     AppendQueue(
             Proposer proposer,
+            Companion companion,
             EntryPacing pacing,
             int entryBytesMax,
             ByteBudget partitionBudget,
             ByteBudget nodeBudget,
             LongSupplier clockMs) {
         this.proposer = proposer;
+        this.companion = companion;
         this.pacing = pacing;
         this.entryBytesMax = entryBytesMax;
         this.partitionBudget = partitionBudget;
@@ -103,6 +115,11 @@ final class AppendQueue {
         held = false;
     }
 
+    /** Bytes of batches that wait, or are under way. */
+    long bytes() {
+        return partitionBudget.used();
+    }
+
     synchronized boolean isIdle() {
         return waiting.isEmpty() && entriesInFlight == 0;
     }
@@ -114,6 +131,7 @@ final class AppendQueue {
             all = new ArrayList<>(waiting);
             waiting.clear();
             bytesWaiting = 0;
+            passedOver = false;
         }
         complete(all, null, refusal);
     }
@@ -151,23 +169,46 @@ final class AppendQueue {
                 entriesInFlight++;
                 entry = takeEntry(entryBytesMax);
             }
-            CompletableFuture<PartitionReply> reply = propose(entry, null);
+            QueueLane.Along along = companionOf(entry);
+            CompletableFuture<PartitionReply> reply = propose(entry, along == null ? null : along.command());
             if (reply.isDone()) { // refused at once; a loop, lest a long queue become a deep stack
-                reply.whenComplete((answer, failure) -> finish(entry, answer, failure));
+                reply.whenComplete((answer, failure) -> finish(entry, along, answer, failure));
                 pacing.releaseUnused(permit);
             } else {
                 reply.whenComplete((answer, failure) -> {
-                    finish(entry, answer, failure);
+                    finish(entry, along, answer, failure);
                     pacing.release(permit);
-                    proposeWaiting();
+                    if (along == null) {
+                        proposeWaiting();
+                    } // else whoever had it makes the next entry, or tells that it has none
                 });
             }
         }
     }
 
+    private QueueLane.@Nullable Along companionOf(List<Waiting> entry) {
+        int bytes = 0;
+        for (Waiting one : entry) {
+            bytes += one.entryBytes();
+        }
+        return bytes <= LARGE_ENTRY_BYTES ? companion.along() : null;
+    }
+
+    private void finish(
+            List<Waiting> entry,
+            QueueLane.@Nullable Along along,
+            @Nullable PartitionReply answer,
+            @Nullable Throwable failure) {
+        finish(entry, answer, failure);
+        if (along != null) {
+            along.fate().accept(answer == null ? null : answer.getQueueList(), failure);
+        }
+    }
+
     /**
      * Proposes a queue command at once. Batches that wait go along in the same entry, as far as they are small: it costs
-     * about the same with them, and must not become larger than an entry may be.
+     * about the same with them, and must not become larger than an entry may be. When it is done, what waits by then is left
+     * to the next command: who has none calls {@link #proposeWaiting}.
      */
     CompletableFuture<PartitionReply> proposeWith(QueueCommand command) {
         int room = Math.min(LARGE_ENTRY_BYTES, entryBytesMax) - command.getSerializedSize();
@@ -175,17 +216,18 @@ final class AppendQueue {
         boolean takesAlong;
         synchronized (this) {
             entriesInFlight++;
-            takesAlong =
-                    !held && !proposing && !waiting.isEmpty() && waiting.peek().entryBytes() <= room;
+            boolean could = !held && !proposing && !waiting.isEmpty();
+            takesAlong = could && waiting.peek().entryBytes() <= room;
+            passedOver |= could && !takesAlong;
             proposing |= takesAlong;
             along = takesAlong ? takeEntry(room) : List.of();
         }
         CompletableFuture<PartitionReply> reply =
                 takesAlong ? propose(along, command) : proposer.propose(encode(along, command));
-        reply.whenComplete((answer, failure) -> {
-            finish(along, answer, failure);
+        reply.whenComplete((answer, failure) -> finish(along, answer, failure));
+        if (!takesAlong) {
             proposeWaiting();
-        });
+        }
         return reply;
     }
 
@@ -200,7 +242,8 @@ final class AppendQueue {
     }
 
     private boolean mayPropose() {
-        return entriesInFlight == 0 || (entriesInFlight < ENTRIES_IN_FLIGHT_MAX && bytesWaiting >= LARGE_ENTRY_BYTES);
+        return entriesInFlight == 0
+                || (entriesInFlight < ENTRIES_IN_FLIGHT_MAX && (passedOver || bytesWaiting >= LARGE_ENTRY_BYTES));
     }
 
     private void finish(List<Waiting> entry, @Nullable PartitionReply answer, @Nullable Throwable failure) {
@@ -211,6 +254,7 @@ final class AppendQueue {
     }
 
     private List<Waiting> takeEntry(int bytesMax) {
+        passedOver = false;
         List<Waiting> entry = new ArrayList<>();
         int bytes = 0;
         while (!waiting.isEmpty() && (entry.isEmpty() || bytes + waiting.peek().entryBytes() <= bytesMax)) {

@@ -1,6 +1,7 @@
 package io.holdfast.consensus.partition;
 
 import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.queue.QueueLane;
 import io.holdfast.consensus.queue.QueueResources;
 import io.holdfast.consensus.raft.RaftBytes;
 import io.holdfast.consensus.raft.RaftFailures;
@@ -19,9 +20,9 @@ import io.holdfast.internal.v1.SplitCommand;
 import io.holdfast.internal.v1.TrimCommand;
 import io.holdfast.storage.log.DamagedLogException;
 import io.holdfast.storage.log.LogSlice;
-import io.holdfast.storage.log.ReadMemory;
 import io.holdfast.storage.log.OffsetOutOfRangeException;
 import io.holdfast.storage.log.PartitionLog;
+import io.holdfast.storage.log.ReadMemory;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.Start;
 import java.io.IOException;
@@ -109,7 +110,8 @@ public final class PartitionReplica {
         this.addressOf = addressOf;
         this.clockMs = clockMs;
         this.waker = waker;
-        this.appends = new AppendQueue(this::propose, pacing, entryBytesMax, partitionBudget, nodeBudget, clockMs);
+        this.appends = new AppendQueue(
+                this::propose, this::along, pacing, entryBytesMax, partitionBudget, nodeBudget, clockMs);
         this.barriers = new ReadBarriers(group, addressOf);
         this.queues = new ReplicaQueues(this, queueResources);
         this.streamGroups = new ReplicaStreamGroups(this, streamResources);
@@ -484,6 +486,20 @@ public final class PartitionReplica {
     CompletableFuture<PartitionReply> proposeWithAppends(QueueCommand command) {
         usedNanos = System.nanoTime();
         return appends.proposeWith(command);
+    }
+
+    private QueueLane.@Nullable Along along() {
+        return queues.along();
+    }
+
+    /** As many of the appends that wait as may be. */
+    void proposeAppends() {
+        appends.proposeWaiting();
+    }
+
+    /** Bytes of batches that wait for their entry, or are under way in one. */
+    long bytesBeingAppended() {
+        return appends.bytes();
     }
 
     private PartitionCommand.Builder command() {

@@ -1,5 +1,6 @@
 package io.holdfast.consensus.partition;
 
+import io.holdfast.consensus.queue.AcquireTerms;
 import io.holdfast.consensus.queue.LeasedRecord;
 import io.holdfast.consensus.queue.QueueLane;
 import io.holdfast.consensus.queue.QueuePartition;
@@ -16,6 +17,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A replica's queue groups: what {@link QueueLane} needs of the replica, and what members may ask of one that is at
@@ -40,27 +42,27 @@ public final class ReplicaQueues extends ReplicaLeadership implements QueueParti
 
     /** See {@link QueueLane#acquire}; wakes the group if there may be something to lease. */
     public CompletableFuture<List<LeasedRecord>> acquire(
-            long groupId, String member, int recordsMax, long bytesMax, long leaseMs) {
+            long groupId, String member, AcquireTerms terms, boolean early) {
         CompletableFuture<Boolean> nothing = replica().isAtRest() && isSettledAtRest(groupId)
                 ? replica().barrier().thenApply(ok -> replica().isAtRest() && isSettledAtRest(groupId))
                 : CompletableFuture.completedFuture(false);
         return nothing.thenCompose(confirmed -> confirmed
                 ? CompletableFuture.completedFuture(List.of())
-                : whenAwake().thenCompose(ok -> lane.acquire(groupId, member, recordsMax, bytesMax, leaseMs)));
+                : whenAwake().thenCompose(ok -> lane.acquire(groupId, member, terms, early)));
     }
 
     /** See {@link QueueLane#whenReady}; at rest, waits for the next record. */
-    public CompletableFuture<Void> whenReady(long groupId, String member) {
+    public CompletableFuture<List<LeasedRecord>> whenReady(long groupId, String member, AcquireTerms terms) {
         if (replica().isOpen() && replica().isSettled()) {
-            return lane.whenReady(groupId, member);
+            return lane.whenReady(groupId, member, terms);
         }
         if (!isSettledAtRest(groupId)) {
-            return CompletableFuture.completedFuture(null); // the next acquire wakes it
+            return CompletableFuture.completedFuture(List.of()); // the next acquire wakes it
         }
-        CompletableFuture<Void> ready = new CompletableFuture<>();
+        CompletableFuture<List<LeasedRecord>> ready = new CompletableFuture<>();
         // On the executor: whoever writes to the log must not do what comes next.
-        Runnable stop =
-                replica().whenReadable(replica().highWatermark(), () -> executor.execute(() -> ready.complete(null)));
+        Runnable stop = replica()
+                .whenReadable(replica().highWatermark(), () -> executor.execute(() -> ready.complete(List.of())));
         ready.whenComplete((ok, failure) -> stop.run());
         return ready;
     }
@@ -82,6 +84,11 @@ public final class ReplicaQueues extends ReplicaLeadership implements QueueParti
         });
     }
 
+    /** See {@link QueueLane#along}. */
+    QueueLane.@Nullable Along along() {
+        return sharesEntries.getAsBoolean() ? lane.along() : null;
+    }
+
     // ---- for the lane
 
     @Override
@@ -95,6 +102,16 @@ public final class ReplicaQueues extends ReplicaLeadership implements QueueParti
                 ? replica().proposeWithAppends(command)
                 : replica().propose(entry -> entry.setQueue(command));
         return reply.thenApply(PartitionReply::getQueueList);
+    }
+
+    @Override
+    public void proceed() {
+        replica().proposeAppends();
+    }
+
+    @Override
+    public long bytesBeingAppended() {
+        return replica().bytesBeingAppended();
     }
 
     @Override

@@ -91,6 +91,29 @@ final class Choice {
         return new Choice(state, policy, records, rule, candidates);
     }
 
+    /**
+     * How many records that are being appended a member may have as they come: none unless the group takes records as they
+     * come and has no others ready. Under the lock that guards the state.
+     *
+     * @param promised to others of the group already
+     */
+    static long allowedEarly(
+            QueueState state, QueuePolicy policy, String member, long promised, long clockMs, long endOfLog) {
+        if (policy.isKeyed()
+                || policy.isExclusive()
+                || policy.isPrioritized()
+                || policy.paused()
+                || policy.heldBack()
+                || state.hasReady(clockMs, endOfLog)
+                || state.runs().size() >= RUNS_MAX
+                || state.dead().pendingCount() > DEAD_PENDING_MAX) {
+            return 0;
+        }
+        long ofGroup = policy.inFlightMax() - state.runs().records(RunPhase.RUN_PHASE_LEASED) - promised;
+        long ofMember = policy.memberInFlightMax() - state.runs().leasedBy().getOrDefault(member, 0L);
+        return Math.min(ofGroup, ofMember);
+    }
+
     private static List<Run> ready(QueueState state, int max, long clockMs, long endOfLog) {
         TreeMap<Long, Run> again = new TreeMap<>();
         long count = 0;

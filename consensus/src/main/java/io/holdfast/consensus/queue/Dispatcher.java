@@ -75,7 +75,10 @@ final class Dispatcher {
 
     List<Choice.Chosen> take(Choice from, QueuePolicy policy, QueueRequest.Acquire acquire) {
         return hasTurn(policy, acquire.groupId(), acquire.member())
-                ? from.take(acquire.member(), acquire.recordsMax(), acquire.bytesMax())
+                ? from.take(
+                        acquire.member(),
+                        acquire.terms().recordsMax(),
+                        acquire.terms().bytesMax())
                 : List.of();
     }
 

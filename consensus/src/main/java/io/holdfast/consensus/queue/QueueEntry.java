@@ -31,6 +31,9 @@ final class QueueEntry {
     /** Groups that begin here with this entry, and who waits for that. */
     private final Map<Long, List<Acquire>> opening = new HashMap<>();
 
+    /** For which there is nothing now. */
+    private final List<Acquire> unserved = new ArrayList<>();
+
     private boolean tellsTime;
 
     /** Who hears what became of an operation. */
@@ -47,7 +50,7 @@ final class QueueEntry {
         command = QueueCommand.newBuilder().setClockMs(nowMs);
     }
 
-    /** Decides about all requests, in order; what needs no entry is answered at once. */
+    /** Decides about all requests, in order; what needs no entry is answered at once, but for {@link #takeUnserved}. */
     void decide() {
         for (QueueRequest request : requests) {
             if (request instanceof Acquire acquire) {
@@ -83,6 +86,37 @@ final class QueueEntry {
         return command.build();
     }
 
+    /** Those for which there is nothing now: the caller answers them. */
+    List<Acquire> takeUnserved() {
+        List<Acquire> all = List.copyOf(unserved);
+        unserved.clear();
+        return all;
+    }
+
+    /** Whether what the group has is handed out by this entry already. */
+    boolean hasDecidedAbout(long groupId) {
+        return choices.containsKey(groupId);
+    }
+
+    long nowMs() {
+        return nowMs;
+    }
+
+    long endOfLog() {
+        return endOfLog;
+    }
+
+    static LeasedRecord leased(long offset, RecordCache.Found found, long leaseMs, long leaseId, GrantedRange granted) {
+        return new LeasedRecord(
+                offset,
+                found.appendMs(),
+                found.record(),
+                leaseId,
+                leaseMs,
+                granted.getDelivered(),
+                granted.getFailed());
+    }
+
     private void decide(Change change) {
         QueueOperation operation = partition.ask(change.operation());
         if (operation == null) {
@@ -90,6 +124,11 @@ final class QueueEntry {
         } else {
             propose(operation, new Proposed(change.result()::complete, change.result()::completeExceptionally));
         }
+    }
+
+    /** Adds an operation that nobody has asked for. */
+    void propose(QueueOperation operation, Consumer<QueueResult> answer, Consumer<Throwable> failure) {
+        propose(operation, new Proposed(answer, failure));
     }
 
     private void propose(QueueOperation operation, Proposed one) {
@@ -119,10 +158,12 @@ final class QueueEntry {
             return;
         }
         if (chosen.isEmpty()) {
-            acquire.result().complete(List.of());
+            unserved.add(acquire);
             return;
         }
-        long leaseMs = acquire.leaseMs() == 0 ? policy.leaseMs() : acquire.leaseMs();
+        long leaseMs = acquire.terms().leaseMs() == 0
+                ? policy.leaseMs()
+                : acquire.terms().leaseMs();
         propose(
                 QueueOperation.newBuilder()
                         .setGroupId(acquire.groupId())
@@ -152,7 +193,7 @@ final class QueueEntry {
         long wanted = 0;
         for (QueueRequest request : requests) {
             if (request instanceof Acquire acquire && acquire.groupId() == groupId) {
-                wanted += acquire.recordsMax();
+                wanted += acquire.terms().recordsMax();
             }
         }
         return dispatcher.look(groupId, policy, (int) Math.min(wanted, policy.inFlightMax()), nowMs, endOfLog);
@@ -194,14 +235,7 @@ final class QueueEntry {
         for (Chosen one : chosen) {
             GrantedRange range = granted.get(one.offset());
             if (range != null) {
-                leased.add(new LeasedRecord(
-                        one.offset(),
-                        one.found().appendMs(),
-                        one.found().record(),
-                        result.getLeaseId(),
-                        leaseMs,
-                        range.getDelivered(),
-                        range.getFailed()));
+                leased.add(leased(one.offset(), one.found(), leaseMs, result.getLeaseId(), range));
             }
         }
         return leased;

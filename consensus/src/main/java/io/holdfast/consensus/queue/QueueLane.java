@@ -5,6 +5,7 @@ import io.holdfast.consensus.Refusal;
 import io.holdfast.internal.v1.LeasedRange;
 import io.holdfast.internal.v1.OffsetRange;
 import io.holdfast.internal.v1.QueueClose;
+import io.holdfast.internal.v1.QueueCommand;
 import io.holdfast.internal.v1.QueueDecide;
 import io.holdfast.internal.v1.QueueExpire;
 import io.holdfast.internal.v1.QueueOpen;
@@ -14,6 +15,7 @@ import io.holdfast.internal.v1.QueueResult;
 import io.holdfast.internal.v1.QueueSeek;
 import io.holdfast.storage.log.LogSlice;
 import io.holdfast.v1.ErrorReason;
+import io.holdfast.v1.Outcome;
 import io.holdfast.v1.ParkedDecision;
 import io.holdfast.v1.RedriveState;
 import io.holdfast.v1.Settlement;
@@ -23,8 +25,11 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BiConsumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The leader's side of a partition's queue groups: gathers what members ask for, decides who gets what, and writes it to
@@ -34,6 +39,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Any thread; work is done on the executor, since it may read from disk.
  */
 public final class QueueLane {
+    private static final Logger LOG = LoggerFactory.getLogger(QueueLane.class);
     private static final int EXPIRIES_MAX = 1000;
     private static final int WAITING_MAX = 100_000;
     /** While leases are out, the replicated clock is not further behind than this. */
@@ -48,6 +54,7 @@ public final class QueueLane {
     private final ReadyWaiters waiters;
     private final SettleRates rates = new SettleRates();
     private final QueueViews views;
+    private final EarlyLeases earlyLeases;
     private final DeadLetterSource deadLetters;
     private final EntryPipe<QueueRequest> requests;
     /** Records come again, or die, as time goes by: tick. */
@@ -64,10 +71,12 @@ public final class QueueLane {
                 WAITING_MAX,
                 "slow down: too many polls and settlements of this partition wait already",
                 executor,
-                this::write);
+                this::write,
+                partition::proceed);
         clock = new LeaderClock(partition);
         dispatcher = new Dispatcher(partition, policies, records, clock);
         waiters = new ReadyWaiters(partition, executor, dispatcher::canAcquire);
+        earlyLeases = new EarlyLeases(partition, dispatcher, records, waiters, this::release);
         views = new QueueViews(partition, dispatcher, records, clock, waiters, rates);
         deadLetters = new DeadLetterSource(partition, this, records, executor);
     }
@@ -88,12 +97,12 @@ public final class QueueLane {
     /**
      * Leases records to a member; completes with none if there are none for it.
      *
-     * @param leaseMs 0 for the group's
+     * @param early whether records that are being appended are worth waiting for, which takes as long as an entry does
      */
     public CompletableFuture<List<LeasedRecord>> acquire(
-            long groupId, String member, int recordsMax, long bytesMax, long leaseMs) {
+            long groupId, String member, AcquireTerms terms, boolean early) {
         QueueRequest.Acquire acquire =
-                new QueueRequest.Acquire(groupId, member, recordsMax, bytesMax, leaseMs, new CompletableFuture<>());
+                new QueueRequest.Acquire(groupId, member, terms, early, new CompletableFuture<>());
         dispatcher.seen(groupId, member);
         requests.offer(acquire);
         return acquire.result();
@@ -110,10 +119,27 @@ public final class QueueLane {
         return change.result();
     }
 
-    /** Completes when there is something for a member to acquire; leases nothing. Cancel it to stop waiting. */
-    public CompletableFuture<Void> whenReady(long groupId, String member) {
+    /**
+     * Completes when there is something for a member: with records that were leased to it as they were appended, if the terms
+     * allow that and no other member of the group waits here; else with none, and it should acquire. Cancel it to stop waiting;
+     * what is leased all the same is given back.
+     */
+    public CompletableFuture<List<LeasedRecord>> whenReady(long groupId, String member, AcquireTerms terms) {
         dispatcher.seen(groupId, member);
-        return waiters.add(groupId, member);
+        return waiters.add(groupId, member, terms);
+    }
+
+    /** Gives leases back, as their member would. */
+    public void release(long groupId, List<LeasedRecord> leased) {
+        settle(
+                groupId,
+                leased.stream()
+                        .map(record -> Settlement.newBuilder()
+                                .setOffset(record.offset())
+                                .setLeaseId(record.leaseId())
+                                .setOutcome(Outcome.OUTCOME_RELEASE)
+                                .build())
+                        .toList());
     }
 
     /**
@@ -276,22 +302,66 @@ public final class QueueLane {
         long now = clock.nowMs();
         QueueEntry entry = new QueueEntry(partition, dispatcher, requests, now);
         entry.decide();
+        earlyLeases.addTo(entry);
         if (entry.isEmpty()) {
             return CompletableFuture.completedFuture(List.of());
         }
         // Entries may complete on the apply thread; the callers' answers are made on the executor.
-        return partition
-                .propose(entry.command())
-                .handleAsync(
-                        (results, failure) -> {
-                            active = true;
-                            clock.written(now);
-                            List<QueueRequest> again = entry.finish(results, failure);
-                            waiters.wake();
-                            return again;
-                        },
-                        executor);
+        try {
+            return partition
+                    .propose(entry.command())
+                    .handleAsync((results, failure) -> applied(entry, now, results, failure), executor);
+        } catch (RuntimeException e) {
+            entry.finish(null, e);
+            throw e;
+        }
     }
+
+    private List<QueueRequest> applied(
+            QueueEntry entry, long clockMs, @Nullable List<QueueResult> results, @Nullable Throwable failure) {
+        active = true;
+        clock.written(clockMs);
+        List<QueueRequest> again = entry.finish(results, failure);
+        waiters.wake();
+        return again;
+    }
+
+    /**
+     * A command that should go along with appends that are about to be written, so that what they append is leased in the same
+     * entry; null if nobody waits for it, or an entry of this lane is under way. If there is one, its fate must be told.
+     */
+    public @Nullable Along along() {
+        if (waiters.isEmpty() || !partition.leads() || !requests.tryBegin()) {
+            return null;
+        }
+        try {
+            long now = clock.nowMs();
+            QueueEntry entry = new QueueEntry(partition, dispatcher, List.of(), now);
+            earlyLeases.addTo(entry);
+            if (!entry.isEmpty()) {
+                return new Along(
+                        entry.command(),
+                        (results, failure) -> executor.execute(() -> end(entry, now, results, failure)));
+            }
+        } catch (RuntimeException e) { // the replica is closing, say; the appends will be told themselves
+            LOG.debug("nothing is leased early", e);
+        }
+        requests.end();
+        return null;
+    }
+
+    private void end(QueueEntry entry, long clockMs, @Nullable List<QueueResult> results, @Nullable Throwable failure) {
+        try {
+            applied(entry, clockMs, results, failure);
+        } finally {
+            requests.end();
+        }
+    }
+
+    /**
+     * @param fate takes the operations' results, or null and the failure, once
+     */
+    public record Along(QueueCommand command, BiConsumer<@Nullable List<QueueResult>, @Nullable Throwable> fate) {}
 
     /**
      * Wakes members that have waited for a while although there is something for them.

@@ -18,6 +18,12 @@ public interface QueuePartition extends Leadership {
     /** Completes when the command is applied, with one result per operation; possibly on the apply thread. */
     CompletableFuture<List<QueueResult>> propose(QueueCommand command);
 
+    /** No command is under way or about to be proposed: appends that waited to go along with the next need not any more. */
+    void proceed();
+
+    /** Bytes of records on their way into the log. */
+    long bytesBeingAppended();
+
     /** Asks the replicated state a short question, under its lock. */
     <T> T ask(Function<QueueTable, T> question);
 

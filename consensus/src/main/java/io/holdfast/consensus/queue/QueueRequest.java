@@ -10,13 +10,12 @@ import org.jspecify.annotations.Nullable;
 
 /** Asked of a {@link QueueLane}, and not written yet. */
 sealed interface QueueRequest extends EntryPipe.Request {
-    /** @param leaseMs 0 for the group's */
+    /** @param early whether it waits for what is being appended, if there is nothing else */
     record Acquire(
             long groupId,
             String member,
-            int recordsMax,
-            long bytesMax,
-            long leaseMs,
+            AcquireTerms terms,
+            boolean early,
             CompletableFuture<List<LeasedRecord>> result)
             implements QueueRequest {}
 

@@ -15,8 +15,42 @@ final class ReadyWaiters {
         boolean canAcquire(long groupId, String member);
     }
 
-    private record Waiter(long groupId, String member, long sinceNanos, CompletableFuture<Void> ready) {}
+    /** Waits until it is told, or is cancelled. */
+    static final class Waiter {
+        final long groupId;
+        final String member;
+        final AcquireTerms terms;
+        /** Completes with records that were leased as they were appended; with none if there are others to acquire. */
+        final CompletableFuture<List<LeasedRecord>> ready = new CompletableFuture<>();
 
+        private final long sinceNanos = System.nanoTime();
+        /** Records may be leased to it by an entry under way: it is not told of others meanwhile. */
+        private volatile boolean leasing;
+
+        Waiter(long groupId, String member, AcquireTerms terms) {
+            this.groupId = groupId;
+            this.member = member;
+            this.terms = terms;
+        }
+
+        void leasing() {
+            leasing = true;
+        }
+
+        /** False if it waits no more; it waits on if there is nothing. */
+        boolean leased(List<LeasedRecord> records) {
+            leasing = false;
+            return records.isEmpty() || ready.complete(records);
+        }
+
+        /** It waits on. */
+        void notLeased(Throwable why) {
+            leasing = false;
+        }
+    }
+
+    /** Among more, nobody looks for those that wait alone. */
+    private static final int LOOKED_AT_MAX = 16;
     /** Whoever is woken at all is woken long before. */
     private static final long STALL_NANOS = TimeUnit.SECONDS.toNanos(2);
 
@@ -34,8 +68,8 @@ final class ReadyWaiters {
         this.check = check;
     }
 
-    CompletableFuture<Void> add(long groupId, String member) {
-        Waiter waiter = new Waiter(groupId, member, System.nanoTime(), new CompletableFuture<>());
+    CompletableFuture<List<LeasedRecord>> add(long groupId, String member, AcquireTerms terms) {
+        Waiter waiter = new Waiter(groupId, member, terms);
         synchronized (this) {
             waiters.add(waiter);
         }
@@ -68,9 +102,9 @@ final class ReadyWaiters {
         List<Waiter> all = all();
         try {
             all.stream()
-                    .filter(waiter -> check.canAcquire(waiter.groupId, waiter.member))
+                    .filter(waiter -> !waiter.leasing && check.canAcquire(waiter.groupId, waiter.member))
                     .toList()
-                    .forEach(waiter -> waiter.ready.complete(null));
+                    .forEach(waiter -> waiter.ready.complete(List.of()));
         } catch (RuntimeException e) {
             all.forEach(waiter -> waiter.ready.completeExceptionally(e));
         }
@@ -105,8 +139,9 @@ final class ReadyWaiters {
         int stalled = 0;
         for (Waiter waiter : all()) {
             if (nanos - waiter.sinceNanos > STALL_NANOS
+                    && !waiter.leasing
                     && check.canAcquire(waiter.groupId, waiter.member)
-                    && waiter.ready.complete(null)) {
+                    && waiter.ready.complete(List.of())) {
                 stalled++;
             }
         }
@@ -120,6 +155,25 @@ final class ReadyWaiters {
     /** A copy: waiters leave as they are woken. */
     private synchronized List<Waiter> all() {
         return List.copyOf(waiters);
+    }
+
+    /** The waiters whose groups have no other, if they want records; where several wait they take turns, by acquiring. */
+    synchronized List<Waiter> alone() {
+        if (waiters.isEmpty() || waiters.size() > LOOKED_AT_MAX) {
+            return List.of();
+        }
+        return waiters.stream()
+                .filter(waiter -> waiter.terms.recordsMax() > 0
+                        && waiters.stream().noneMatch(other -> other != waiter && other.groupId == waiter.groupId))
+                .toList();
+    }
+
+    synchronized boolean isAwaited(long groupId) {
+        return waiters.stream().anyMatch(waiter -> waiter.groupId == groupId);
+    }
+
+    synchronized boolean isEmpty() {
+        return waiters.isEmpty();
     }
 
     synchronized int count() {

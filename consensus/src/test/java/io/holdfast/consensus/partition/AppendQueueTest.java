@@ -3,14 +3,17 @@ package io.holdfast.consensus.partition;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.holdfast.consensus.Refusal;
+import io.holdfast.consensus.queue.QueueLane;
 import io.holdfast.consensus.raft.RaftBytes;
 import io.holdfast.internal.v1.BatchHeader;
 import io.holdfast.internal.v1.BatchReply;
 import io.holdfast.internal.v1.BatchResult;
 import io.holdfast.internal.v1.PartitionCommand;
 import io.holdfast.internal.v1.PartitionReply;
+import io.holdfast.internal.v1.QueueAcquire;
 import io.holdfast.internal.v1.QueueCommand;
 import io.holdfast.internal.v1.QueueOperation;
+import io.holdfast.internal.v1.QueueResult;
 import io.holdfast.internal.v1.QueueSettle;
 import io.holdfast.record.Compression;
 import io.holdfast.record.LogRecord;
@@ -23,6 +26,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** When batches become entries, and what becomes of those that wait. */
@@ -30,12 +34,14 @@ class AppendQueueTest {
     private final List<PartitionCommand> proposed = new ArrayList<>();
     private final List<CompletableFuture<PartitionReply>> replies = new ArrayList<>();
     private final ByteBudget budget = new ByteBudget(1 << 20);
+    private QueueLane.@Nullable Along companion;
     private final AppendQueue queue = new AppendQueue(
             message -> {
                 proposed.add(parse(RaftBytes.buffer(message.getContent())));
                 replies.add(new CompletableFuture<>());
                 return replies.get(replies.size() - 1);
             },
+            () -> companion,
             new EntryPacing(() -> 8, System::nanoTime, (task, delay) -> {}),
             1 << 20,
             budget,
@@ -119,6 +125,28 @@ class AppendQueueTest {
     }
 
     @Test
+    void shouldTakeAlongWhatAQueueLaneHasForSmallAppendsOnlyAndTellItsFate() {
+        List<Object> fates = new ArrayList<>();
+        companion = new QueueLane.Along(COMMAND, (results, failure) -> fates.add(results == null ? failure : results));
+        queue.release();
+        CompletableFuture<AppendResult> append = queue.offer(batch(0));
+        assertThat(proposed.get(0).getQueue()).isEqualTo(COMMAND);
+        assertThat(sequences(0)).containsExactly(0L);
+        QueueResult result = QueueResult.newBuilder().setLeaseId(5).build();
+        replies.get(0).complete(appended(10).toBuilder().addQueue(result).build());
+        assertThat(append.join().firstOffset()).isEqualTo(10);
+        assertThat(fates).containsExactly(List.of(result));
+
+        queue.offer(batch(1));
+        Refusal refusal = Refusal.later(ErrorReason.ERROR_REASON_UNAVAILABLE, "try again", Duration.ofMillis(1));
+        replies.get(1).completeExceptionally(refusal);
+        assertThat(fates).containsExactly(List.of(result), refusal);
+
+        queue.offer(batch(2, 300 << 10));
+        assertThat(proposed.get(2).hasQueue()).isFalse();
+    }
+
+    @Test
     void shouldGoOnWithWhatCameWhileAQueueCommandWasUnderWay() {
         queue.release();
         queue.offer(batch(0));
@@ -130,6 +158,8 @@ class AppendQueueTest {
         replies.get(0).complete(appended(10));
         assertThat(proposed).as("what went along counts as under way").hasSize(2);
         replies.get(1).complete(appended(11));
+        assertThat(proposed).as("it may go along with the next command").hasSize(2);
+        queue.proposeWaiting(); // there is none
 
         assertThat(proposed).hasSize(3);
         assertThat(sequences(2)).containsExactly(2L);
@@ -146,6 +176,7 @@ class AppendQueueTest {
         assertThat(queue.isIdle()).isFalse();
 
         replies.get(0).complete(appended());
+        queue.proposeWaiting();
 
         assertThat(proposed).hasSize(2);
         assertThat(sequences(1)).containsExactly(0L, 1L);
@@ -161,6 +192,22 @@ class AppendQueueTest {
         queue.offer(batch(0, 300 << 10));
 
         assertThat(sequences(1)).containsExactly(0L);
+    }
+
+    @Test
+    void shouldNotLetCommandsPassOverForGoodWhatIsTooLargeToGoAlong() {
+        queue.release();
+        queue.proposeWith(COMMAND);
+        queue.offer(
+                batch(0, (256 << 10) - 200)); // not worth an entry beside another, and too large for one with others
+        assertThat(proposed).hasSize(1);
+
+        queue.proposeWith(COMMAND.toBuilder()
+                .addOperations(QueueOperation.newBuilder()
+                        .setAcquire(QueueAcquire.newBuilder().setMember("m".repeat(300))))
+                .build());
+
+        assertThat(sequences(2)).containsExactly(0L);
     }
 
     @Test
@@ -189,6 +236,7 @@ class AppendQueueTest {
         assertThat(proposed.get(0).hasAppend()).isFalse();
         queue.release();
         replies.get(0).complete(appended());
+        queue.proposeWaiting();
         assertThat(sequences(1)).containsExactly(0L);
     }
 

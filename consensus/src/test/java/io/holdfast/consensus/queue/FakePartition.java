@@ -26,17 +26,45 @@ final class FakePartition implements QueuePartition {
     final QueueTable table = new QueueTable();
     final List<String> keys = new ArrayList<>();
     final Deque<Runnable> proposed = new ArrayDeque<>();
+    private final Deque<CompletableFuture<List<QueueResult>>> results = new ArrayDeque<>();
     final List<QueueCommand> commands = new ArrayList<>();
     private final List<Runnable> watchers = new ArrayList<>();
     boolean leads = true;
+    /** Times that the lane had no more to propose. */
+    int proceeded;
+
     /** Whether commands wait for {@link #applyNext}. */
     boolean slow;
 
     long term = 1;
 
+    /** Keys of records that go along with the next entry, whoever makes it. */
+    final List<String> waiting = new ArrayList<>();
+
     /** Appends a record per key; an empty one for a record without. */
     void append(String... more) {
         keys.addAll(List.of(more));
+        wakeWatchers();
+    }
+
+    /** Proposes an entry of what waits, and of what the lane has for it; false if it had nothing. */
+    boolean proposeWaiting(QueueLane lane) {
+        QueueLane.Along along = lane.along();
+        CompletableFuture<List<QueueResult>> result =
+                enter(along == null ? QueueCommand.getDefaultInstance() : along.command());
+        if (along != null) {
+            result.whenComplete((results, failure) -> along.fate().accept(results, failure));
+        }
+        return along != null;
+    }
+
+    /** What was proposed first is lost. */
+    void failNext() {
+        proposed.remove();
+        results.remove().completeExceptionally(notLeader());
+    }
+
+    private void wakeWatchers() {
         List<Runnable> woken = new ArrayList<>(watchers);
         watchers.clear();
         woken.forEach(Runnable::run);
@@ -68,15 +96,38 @@ final class FakePartition implements QueuePartition {
 
     @Override
     public CompletableFuture<List<QueueResult>> propose(QueueCommand command) {
+        return enter(command);
+    }
+
+    private CompletableFuture<List<QueueResult>> enter(QueueCommand command) {
         CompletableFuture<List<QueueResult>> result = new CompletableFuture<>();
+        List<String> along = List.copyOf(waiting);
+        waiting.clear();
+        results.add(result);
         proposed.add(() -> {
+            results.remove();
             commands.add(command);
-            result.complete(table.apply(command, 0, 0, keys.size()));
+            keys.addAll(along);
+            List<QueueResult> applied = table.apply(command, 0, 0, keys.size());
+            if (!along.isEmpty()) {
+                wakeWatchers(); // as the high watermark does, after all of the entry
+            }
+            result.complete(applied);
         });
         if (!slow) {
             applyNext();
         }
         return result;
+    }
+
+    @Override
+    public void proceed() {
+        proceeded++;
+    }
+
+    @Override
+    public long bytesBeingAppended() {
+        return waiting.size() * 10L;
     }
 
     @Override

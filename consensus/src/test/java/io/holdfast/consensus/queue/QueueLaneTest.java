@@ -26,6 +26,7 @@ import org.junit.jupiter.api.Test;
 /** The leader's side of queue groups, on a partition that a test controls. */
 class QueueLaneTest {
     private static final long GROUP = 5;
+    private static final AcquireTerms ONE = new AcquireTerms(1, 1000, 0);
 
     private final FakePartition partition = new FakePartition();
     private QueuePolicy policy = policy(QueueOrder.QUEUE_ORDER_UNORDERED, 100);
@@ -72,7 +73,7 @@ class QueueLaneTest {
     }
 
     private CompletableFuture<List<LeasedRecord>> acquire(int max) {
-        return lane.acquire(GROUP, "m", max, 1 << 20, 0);
+        return lane.acquire(GROUP, "m", new AcquireTerms(max, 1 << 20, 0), true);
     }
 
     private static List<Long> offsets(CompletableFuture<List<LeasedRecord>> acquired) {
@@ -151,6 +152,31 @@ class QueueLaneTest {
         assertThat(offsets(next)).containsExactly(2L);
     }
 
+    /** Appends wait for the lane's next entry, so it must say when there is none, whatever becomes of the last. */
+    @Test
+    void shouldSayWhenItHasNoMoreToPropose() {
+        partition.append("", "");
+        acquire(1).join();
+        partition.slow = true;
+        partition.proceeded = 0;
+        acquire(1);
+        CompletableFuture<List<LeasedRecord>> next = acquire(1);
+        partition.applyNext();
+        assertThat(partition.proceeded).as("there was nothing for the next").isEqualTo(1);
+        assertThat(next).isCompletedWithValue(List.of());
+
+        await("m", 1);
+        partition.waiting.add("");
+        partition.proposeWaiting(lane);
+        assertThat(partition.proceeded).isEqualTo(1);
+        partition.failNext();
+        assertThat(partition.proceeded).isEqualTo(2);
+
+        partition.leads = false;
+        assertThat(acquire(1)).isCompletedExceptionally();
+        assertThat(partition.proceeded).isEqualTo(3);
+    }
+
     /** Only who keeps an order has to wait for another partition. */
     @Test
     void shouldHandOutNothingInOrderWhileItIsHeldBack() {
@@ -207,13 +233,13 @@ class QueueLaneTest {
     @Test
     void shouldWakeAMemberWhenThereIsSomethingForItAndNotBefore() {
         acquire(1).join();
-        CompletableFuture<Void> ready = lane.whenReady(GROUP, "m");
+        CompletableFuture<List<LeasedRecord>> ready = lane.whenReady(GROUP, "m", AcquireTerms.NOTICE);
         assertThat(ready).isNotDone();
         partition.append("");
         assertThat(ready).isDone();
 
         LeasedRecord record = acquire(1).join().get(0);
-        ready = lane.whenReady(GROUP, "m");
+        ready = lane.whenReady(GROUP, "m", AcquireTerms.NOTICE);
         assertThat(ready).isNotDone();
         settle(record, Outcome.OUTCOME_RELEASE).join();
         assertThat(ready).isDone();
@@ -221,10 +247,233 @@ class QueueLaneTest {
         policy = policy(QueueOrder.QUEUE_ORDER_UNORDERED, 1);
         record = acquire(1).join().get(0);
         partition.append("", "");
-        ready = lane.whenReady(GROUP, "m");
+        ready = lane.whenReady(GROUP, "m", AcquireTerms.NOTICE);
         assertThat(ready).as("as many out as may be").isNotDone();
         settle(record, Outcome.OUTCOME_ACCEPT).join();
         assertThat(ready).isDone();
+    }
+
+    private CompletableFuture<List<LeasedRecord>> await(String member, int max) {
+        return lane.whenReady(GROUP, member, new AcquireTerms(max, 1 << 20, 0));
+    }
+
+    @Test
+    void shouldLeaseRecordsInTheEntryThatAppendsThemToWhoWaitsAlone() {
+        acquire(1).join();
+        CompletableFuture<List<LeasedRecord>> waits = await("m", 2);
+        partition.waiting.addAll(List.of("", "", ""));
+        int before = partition.commands.size();
+
+        assertThat(partition.proposeWaiting(lane)).isTrue();
+
+        assertThat(offsets(waits)).containsExactly(0L, 1L);
+        assertThat(partition.commands.size() - before).isEqualTo(1);
+        assertThat(settle(waits.join().get(0), Outcome.OUTCOME_ACCEPT).join()).containsExactly(true);
+        assertThat(offsets(acquire(5))).as("more than it wanted").containsExactly(2L);
+    }
+
+    @Test
+    void shouldLeaseToWhoAcquiresWhatTheSameEntryAppendsUnlessAnotherWaits() {
+        acquire(1).join();
+        partition.waiting.addAll(List.of("", ""));
+        CompletableFuture<List<LeasedRecord>> first = acquire(5);
+        assertThat(offsets(first)).containsExactly(0L, 1L);
+
+        partition.waiting.add("");
+        assertThat(lane.acquire(GROUP, "m", ONE, false).join())
+                .as("it would not wait")
+                .isEmpty();
+        await("n", 5);
+        assertThat(offsets(acquire(5))).isEmpty();
+    }
+
+    @Test
+    void shouldLeaseWhatGoesAlongWithAnotherEntryOfTheLane() {
+        partition.append("");
+        LeasedRecord first = acquire(1).join().get(0);
+        CompletableFuture<List<LeasedRecord>> waits = await("m", 10);
+        partition.waiting.addAll(List.of("", ""));
+
+        settle(first, Outcome.OUTCOME_ACCEPT).join();
+
+        assertThat(offsets(waits)).containsExactly(1L, 2L);
+    }
+
+    @Test
+    void shouldLeaseNothingEarlyWhereOthersWaitOrOrderOrLimitsMatter() {
+        acquire(1).join();
+        CompletableFuture<List<LeasedRecord>> one = await("m", 5);
+        CompletableFuture<List<LeasedRecord>> other = await("n", 5);
+        partition.waiting.add("k");
+        assertThat(partition.proposeWaiting(lane)).as("two wait").isFalse();
+        assertThat(List.of(one.join(), other.join())).containsOnly(List.of());
+        List<LeasedRecord> held = acquire(1).join();
+
+        for (QueueOrder order : List.of(
+                QueueOrder.QUEUE_ORDER_KEYED,
+                QueueOrder.QUEUE_ORDER_KEYED_PARK_FAILED,
+                QueueOrder.QUEUE_ORDER_EXCLUSIVE)) {
+            policy = policy(order, 100);
+            one = await("m", 5);
+            partition.waiting.add("k2");
+            assertThat(partition.proposeWaiting(lane)).as(order.name()).isFalse();
+            one.cancel(false);
+            policy = policy(QueueOrder.QUEUE_ORDER_UNORDERED, 100);
+            acquire(1)
+                    .join()
+                    .forEach(record -> settle(record, Outcome.OUTCOME_ACCEPT).join());
+        }
+
+        policy = policy(QueueOrder.QUEUE_ORDER_UNORDERED, 1);
+        one = await("m", 5);
+        partition.waiting.add("");
+        assertThat(partition.proposeWaiting(lane)).as("as many out as may be").isFalse();
+        settle(held.get(0), Outcome.OUTCOME_ACCEPT).join();
+        assertThat(one.join()).as("there is one to acquire").isEmpty();
+        one = await("m", 0);
+        partition.waiting.add("");
+        assertThat(partition.proposeWaiting(lane)).as("it only wants to know").isFalse();
+    }
+
+    @Test
+    void shouldGiveBackWhatWasLeasedToOneThatHasStoppedWaiting() {
+        acquire(1).join();
+        partition.slow = true;
+        CompletableFuture<List<LeasedRecord>> waits = await("m", 5);
+        partition.waiting.add("");
+        assertThat(partition.proposeWaiting(lane)).isTrue();
+        waits.cancel(false);
+        partition.applyNext();
+        assertThat(partition.table.state(GROUP).runs().records(RunPhase.RUN_PHASE_LEASED))
+                .isEqualTo(1);
+        partition.applyNext(); // given back
+
+        partition.slow = false;
+        assertThat(offsets(acquire(5))).containsExactly(0L);
+    }
+
+    @Test
+    void shouldLetWaitOnWhoseEntryIsLost() {
+        acquire(1).join();
+        partition.slow = true;
+        CompletableFuture<List<LeasedRecord>> waits = await("m", 5);
+        partition.waiting.add("");
+        partition.proposeWaiting(lane);
+        partition.failNext();
+        assertThat(waits).isNotDone();
+
+        partition.slow = false;
+        partition.waiting.add("");
+        assertThat(partition.proposeWaiting(lane)).isTrue();
+        assertThat(offsets(waits)).containsExactly(0L);
+    }
+
+    /** Members that acquire, wait and leave at random, entries that are lost or slow: each lease is in somebody's hands. */
+    @Test
+    void shouldLeaseEarlyNothingThatNobodyHolds() {
+        for (long seed = 0; seed < 500; seed++) {
+            new EarlyRun(seed).go();
+        }
+    }
+
+    private static final class EarlyRun {
+        private final QueueLaneTest test = new QueueLaneTest();
+        private final FakePartition partition = test.partition;
+        private final Random random;
+        private final String name;
+        private final Map<Long, LeasedRecord> out = new HashMap<>();
+        private final Set<Long> done = new HashSet<>();
+        private final List<CompletableFuture<List<LeasedRecord>>> waits = new ArrayList<>();
+        private int early;
+
+        EarlyRun(long seed) {
+            random = new Random(seed);
+            name = "seed " + seed;
+            test.policy = policy(QueueOrder.QUEUE_ORDER_UNORDERED, 1 + random.nextInt(20));
+        }
+
+        void go() {
+            test.acquire(1).join();
+            partition.slow = true;
+            for (int step = 0; step < 300; step++) {
+                switch (random.nextInt(8)) {
+                    case 0 -> await();
+                    case 1 -> partition.waiting.addAll(List.of("", "").subList(0, 1 + random.nextInt(2)));
+                    case 2 -> early += partition.proposeWaiting(test.lane) ? 1 : 0;
+                    case 3 -> taken(test.acquire(1 + random.nextInt(3)));
+                    case 4, 5 -> settleOne();
+                    case 6 -> {
+                        if (!waits.isEmpty() && random.nextInt(3) == 0) {
+                            waits.remove(random.nextInt(waits.size())).cancel(false);
+                        }
+                    }
+                    default -> step();
+                }
+            }
+            waits.forEach(wait -> wait.cancel(false));
+            for (int i = 0; i < 100; i++) {
+                partition.proposeWaiting(test.lane);
+                drain();
+                settleOne();
+            }
+            QueueState state = partition.table.state(GROUP);
+            assertThat(state.runs().records(RunPhase.RUN_PHASE_LEASED)).as(name).isEqualTo(out.size());
+            while (done.size() < partition.keys.size()) {
+                taken(test.acquire(5));
+                drain();
+                assertThat(out.keySet()).as(name + ": nobody gets what is left").isNotEmpty();
+                new ArrayList<>(out.values()).forEach(this::accept);
+                drain();
+            }
+            assertThat(partition.proposed).as(name).isEmpty();
+        }
+
+        private void await() {
+            CompletableFuture<List<LeasedRecord>> wait = test.await("m" + random.nextInt(2), 1 + random.nextInt(4));
+            waits.add(wait);
+            wait.thenRun(() -> waits.remove(wait));
+            taken(wait);
+        }
+
+        private void taken(CompletableFuture<List<LeasedRecord>> leased) {
+            leased.thenAccept(records -> records.forEach(record -> {
+                assertThat(done).as(name).doesNotContain(record.offset());
+                assertThat(out.put(record.offset(), record)).as(name).isNull();
+            }));
+        }
+
+        private void settleOne() {
+            if (!out.isEmpty()) {
+                List<Long> offsets = new ArrayList<>(out.keySet());
+                LeasedRecord record = out.get(offsets.get(random.nextInt(offsets.size())));
+                if (random.nextInt(4) == 0) {
+                    out.remove(record.offset());
+                    test.settle(record, Outcome.OUTCOME_RELEASE);
+                } else {
+                    accept(record);
+                }
+            }
+        }
+
+        private void accept(LeasedRecord record) {
+            out.remove(record.offset());
+            test.settle(record, Outcome.OUTCOME_ACCEPT).thenAccept(accepted -> {
+                assertThat(accepted).as(name).containsExactly(true);
+                done.add(record.offset());
+            });
+        }
+
+        private void step() {
+            if (!partition.proposed.isEmpty()) {
+                partition.applyNext();
+            }
+        }
+
+        private void drain() {
+            while (!partition.proposed.isEmpty()) {
+                partition.applyNext();
+            }
+        }
     }
 
     @Test
@@ -233,7 +482,7 @@ class QueueLaneTest {
         acquire(1).join();
         partition.slow = true;
         CompletableFuture<List<LeasedRecord>> underWay = acquire(1);
-        CompletableFuture<Void> ready = lane.whenReady(GROUP, "m");
+        CompletableFuture<List<LeasedRecord>> ready = lane.whenReady(GROUP, "m", AcquireTerms.NOTICE);
         partition.leads = false;
         lane.follows(partition.notLeader());
         assertThat(ready).isCompletedExceptionally();
@@ -256,11 +505,11 @@ class QueueLaneTest {
     void shouldGiveAPartitionToOneMemberAtATimeIfExclusive() {
         policy = policy(QueueOrder.QUEUE_ORDER_EXCLUSIVE, 100);
         partition.append("", "", "");
-        LeasedRecord held = lane.acquire(GROUP, "a", 1, 1000, 0).join().get(0);
-        assertThat(lane.acquire(GROUP, "b", 1, 1000, 0).join()).isEmpty();
+        LeasedRecord held = lane.acquire(GROUP, "a", ONE, true).join().get(0);
+        assertThat(lane.acquire(GROUP, "b", ONE, true).join()).isEmpty();
         settle(held, Outcome.OUTCOME_ACCEPT).join();
-        assertThat(lane.acquire(GROUP, "b", 1, 1000, 0).join()).isEmpty();
-        assertThat(lane.acquire(GROUP, "a", 1, 1000, 0).join()).hasSize(1);
+        assertThat(lane.acquire(GROUP, "b", ONE, true).join()).isEmpty();
+        assertThat(lane.acquire(GROUP, "a", ONE, true).join()).hasSize(1);
     }
 
     /** Random members at work: of a key one record is out at a time, each in order, and nobody is kept waiting in vain. */

@@ -4,6 +4,7 @@ import com.google.protobuf.util.Durations;
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.partition.ReplicaQueues;
+import io.holdfast.consensus.queue.AcquireTerms;
 import io.holdfast.consensus.queue.LeasedRecord;
 import io.holdfast.consensus.queue.QueueViews;
 import io.holdfast.consensus.raft.GroupId;
@@ -120,7 +121,10 @@ final class LocalQueues {
                         group,
                         partition,
                         queues -> queues.acquire(
-                                group.getGroupId(), request.getMember(), recordsMax, bytesMax, request.getLeaseMs()))
+                                group.getGroupId(),
+                                request.getMember(),
+                                new AcquireTerms(recordsMax, bytesMax, request.getLeaseMs()),
+                                request.getPartitionsCount() == 1)) // else another may have some at once
                 .handle((records, failure) -> {
                     AcquireResponse.Builder part = AcquireResponse.newBuilder();
                     if (failure != null) {
@@ -153,23 +157,31 @@ final class LocalQueues {
     CompletableFuture<AwaitResponse> await(AwaitRequest request) {
         GroupRow group = group(request.getGroupId());
         CompletableFuture<AwaitResponse> result = new CompletableFuture<>();
-        List<CompletableFuture<Void>> waits = new ArrayList<>();
+        List<CompletableFuture<List<LeasedRecord>>> waits = new ArrayList<>();
         ScheduledFuture<?> timeout = timer.schedule(
                 () -> result.complete(AwaitResponse.getDefaultInstance()), request.getWaitMs(), TimeUnit.MILLISECONDS);
+        AcquireTerms terms = request.getPartitionsCount() == 1
+                ? new AcquireTerms(request.getMaxRecords(), request.getMaxBytes(), request.getLeaseMs())
+                : AcquireTerms.NOTICE;
         for (int partition : request.getPartitionsList()) {
-            CompletableFuture<Void> wait =
-                    onLeader(group, partition, queues -> queues.whenReady(group.getGroupId(), request.getMember()));
+            CompletableFuture<List<LeasedRecord>> wait = onLeader(
+                    group, partition, queues -> queues.whenReady(group.getGroupId(), request.getMember(), terms));
             waits.add(wait);
-            wait.whenComplete((ok, failure) -> {
-                if (!result.isDone()) { // else it is one that was told to stop waiting
-                    result.complete(
-                            failure == null
-                                    ? AwaitResponse.newBuilder().setReady(true).build()
-                                    : AwaitResponse.newBuilder()
-                                            .addFailures(PartitionFailure.newBuilder()
-                                                    .setPartition(partition)
-                                                    .setError(Errors.item(failure)))
-                                            .build());
+            wait.whenComplete((leased, failure) -> {
+                if (result.isDone() && failure != null) {
+                    return; // it was told to stop waiting
+                }
+                AwaitResponse.Builder answer = AwaitResponse.newBuilder();
+                if (failure != null) {
+                    answer.addFailures(PartitionFailure.newBuilder()
+                            .setPartition(partition)
+                            .setError(Errors.item(failure)));
+                } else {
+                    answer.setReady(true);
+                    leased.forEach(record -> answer.addDeliveries(delivery(partition, record)));
+                }
+                if (!result.complete(answer.build()) && failure == null && !leased.isEmpty()) {
+                    release(group, partition, leased);
                 }
             });
         }
@@ -178,6 +190,10 @@ final class LocalQueues {
             waits.forEach(wait -> wait.cancel(false));
         });
         return result;
+    }
+
+    private void release(GroupRow group, int partition, List<LeasedRecord> leased) {
+        leader(group, partition).queues().lane().release(group.getGroupId(), leased);
     }
 
     // ---- one partition

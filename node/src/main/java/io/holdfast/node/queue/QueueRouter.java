@@ -223,13 +223,18 @@ final class QueueRouter {
             Context.CancellableContext calls = Context.ROOT.withCancellation();
             List<CompletableFuture<AwaitResponse>> waits = new ArrayList<>();
             byLeader.forEach((node, led) -> {
-                AwaitRequest await = AwaitRequest.newBuilder()
+                AwaitRequest.Builder await = AwaitRequest.newBuilder()
                         .setGroupId(group.getGroupId())
                         .addAllPartitions(led)
                         .setMember(request.getMember())
-                        .setWaitMs(waitMs)
-                        .build();
-                CompletableFuture<AwaitResponse> wait = awaitAt(node, await, calls);
+                        .setWaitMs(waitMs);
+                if (node == state.nodeId()
+                        && partitions.size() == 1) { // no answer can get lost, and none be the second
+                    await.setMaxRecords(request.getMaxRecords())
+                            .setMaxBytes(request.getMaxBytes())
+                            .setLeaseMs(request.getLeaseMs());
+                }
+                CompletableFuture<AwaitResponse> wait = awaitAt(node, await.build(), calls);
                 waits.add(wait);
                 wait.whenComplete((answer, failure) ->
                         first.complete(failure == null ? answer : AwaitResponse.getDefaultInstance()));
@@ -238,6 +243,10 @@ final class QueueRouter {
             first.whenComplete((answer, failure) -> {
                 calls.cancel(null);
                 waits.forEach(wait -> wait.complete(AwaitResponse.getDefaultInstance()));
+                if (answer.getDeliveriesCount() > 0) {
+                    result.complete(answer.getDeliveriesList());
+                    return;
+                }
                 long waitedMs = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - started);
                 boolean atOnce = answer.getReady() ? waitedMs < 1 : waitedMs < PAUSE_MS;
                 if (atOnce) {
