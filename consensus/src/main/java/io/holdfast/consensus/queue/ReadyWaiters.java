@@ -7,6 +7,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** Members that wait until there is something for them in a partition. Any thread. */
 final class ReadyWaiters {
@@ -24,8 +25,10 @@ final class ReadyWaiters {
         final CompletableFuture<List<LeasedRecord>> ready = new CompletableFuture<>();
 
         private final long sinceNanos = System.nanoTime();
-        /** Records may be leased to it by an entry under way: it is not told of others meanwhile. */
-        private volatile boolean leasing;
+        /** Records may be leased to it by an entry under way: it is not told of anything else meanwhile. */
+        private boolean leasing;
+        /** Why it is not to wait any longer once that entry is done with. */
+        private @Nullable Refusal refusal;
 
         Waiter(long groupId, String member, AcquireTerms terms) {
             this.groupId = groupId;
@@ -33,19 +36,44 @@ final class ReadyWaiters {
             this.terms = terms;
         }
 
-        void leasing() {
+        synchronized void leasing() {
             leasing = true;
+        }
+
+        synchronized boolean isLeasing() {
+            return leasing;
         }
 
         /** False if it waits no more; it waits on if there is nothing. */
         boolean leased(List<LeasedRecord> records) {
-            leasing = false;
-            return records.isEmpty() || ready.complete(records);
+            Refusal why;
+            synchronized (this) {
+                leasing = false;
+                why = refusal;
+            }
+            if (!records.isEmpty()) {
+                return ready.complete(records);
+            }
+            if (why != null) {
+                ready.completeExceptionally(why);
+            }
+            return true;
         }
 
         /** It waits on. */
         void notLeased(Throwable why) {
-            leasing = false;
+            leased(List.of());
+        }
+
+        /** What it may have been leased is its own, whoever leads now: that is waited for. */
+        void fail(Refusal why) {
+            synchronized (this) {
+                if (leasing) {
+                    refusal = why;
+                    return;
+                }
+            }
+            ready.completeExceptionally(why);
         }
     }
 
@@ -102,7 +130,7 @@ final class ReadyWaiters {
         List<Waiter> all = all();
         try {
             all.stream()
-                    .filter(waiter -> !waiter.leasing && check.canAcquire(waiter.groupId, waiter.member))
+                    .filter(waiter -> !waiter.isLeasing() && check.canAcquire(waiter.groupId, waiter.member))
                     .toList()
                     .forEach(waiter -> waiter.ready.complete(List.of()));
         } catch (RuntimeException e) {
@@ -139,7 +167,7 @@ final class ReadyWaiters {
         int stalled = 0;
         for (Waiter waiter : all()) {
             if (nanos - waiter.sinceNanos > STALL_NANOS
-                    && !waiter.leasing
+                    && !waiter.isLeasing()
                     && check.canAcquire(waiter.groupId, waiter.member)
                     && waiter.ready.complete(List.of())) {
                 stalled++;
@@ -149,7 +177,7 @@ final class ReadyWaiters {
     }
 
     void fail(Refusal refusal) {
-        all().forEach(waiter -> waiter.ready.completeExceptionally(refusal));
+        all().forEach(waiter -> waiter.fail(refusal));
     }
 
     /** A copy: waiters leave as they are woken. */

@@ -368,6 +368,26 @@ class QueueLaneTest {
         assertThat(offsets(waits)).containsExactly(0L);
     }
 
+    @Test
+    void shouldDeliverWhatWasLeasedEarlyAlsoIfItHasLostOfficeMeanwhile() {
+        acquire(1).join();
+        partition.slow = true;
+        CompletableFuture<List<LeasedRecord>> waits = await("m", 5);
+        partition.waiting.add("");
+        partition.proposeWaiting(lane);
+        lane.follows(partition.notLeader());
+        assertThat(waits).as("its lease may be in the log").isNotDone();
+        partition.applyNext();
+        assertThat(offsets(waits)).containsExactly(0L);
+
+        waits = await("m", 5);
+        partition.waiting.add("");
+        partition.proposeWaiting(lane);
+        lane.follows(partition.notLeader());
+        partition.failNext();
+        assertThat(waits).isCompletedExceptionally();
+    }
+
     /** Members that acquire, wait and leave at random, entries that are lost or slow: each lease is in somebody's hands. */
     @Test
     void shouldLeaseEarlyNothingThatNobodyHolds() {
