@@ -482,9 +482,18 @@ public final class Producer implements AutoCloseable {
         }
         HoldfastException end = failure;
         if (response.hasStored()) {
-            callbacks.execute(() -> batch.succeed(response.getStored()));
+            tell(() -> batch.succeed(response.getStored()));
         } else if (end != null) {
-            callbacks.execute(() -> batch.fail(end));
+            tell(() -> batch.fail(end));
+        }
+    }
+
+    /** Here, if the client was closed before its producer and there is no thread for it any more. */
+    private void tell(Runnable callers) {
+        try {
+            callbacks.execute(callers);
+        } catch (RejectedExecutionException e) {
+            callers.run();
         }
     }
 
@@ -593,7 +602,7 @@ public final class Producer implements AutoCloseable {
                 }
             }
         }
-        failed.forEach(batch -> callbacks.execute(() -> batch.fail(unknown)));
+        failed.forEach(batch -> tell(() -> batch.fail(unknown)));
     }
 
     // ---- time and routes
@@ -653,7 +662,7 @@ public final class Producer implements AutoCloseable {
             }
         }
         for (PendingBatch batch : expired) {
-            callbacks.execute(() -> batch.fail(new HoldfastException(
+            tell(() -> batch.fail(new HoldfastException(
                     ErrorReason.ERROR_REASON_DEADLINE_EXPIRED,
                     outcomeOf(batch),
                     "allow more time or look at the cluster: not acknowledged within " + settings.deliveryTimeout())));
