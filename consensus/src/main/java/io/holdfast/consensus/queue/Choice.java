@@ -95,7 +95,7 @@ final class Choice {
      * How many records that are being appended a member may have as they come: none unless the group takes records as they
      * come and has no others ready. Under the lock that guards the state.
      *
-     * @param promised to others of the group already
+     * @param promised to the group's members by the same entry, maybe to this one: they count against both limits
      */
     static long allowedEarly(
             QueueState state, QueuePolicy policy, String member, long promised, long clockMs, long endOfLog) {
@@ -109,9 +109,9 @@ final class Choice {
                 || state.dead().pendingCount() > DEAD_PENDING_MAX) {
             return 0;
         }
-        long ofGroup = policy.inFlightMax() - state.runs().records(RunPhase.RUN_PHASE_LEASED) - promised;
+        long ofGroup = policy.inFlightMax() - state.runs().records(RunPhase.RUN_PHASE_LEASED);
         long ofMember = policy.memberInFlightMax() - state.runs().leasedBy().getOrDefault(member, 0L);
-        return Math.min(ofGroup, ofMember);
+        return Math.min(ofGroup, ofMember) - promised;
     }
 
     private static List<Run> ready(QueueState state, int max, long clockMs, long endOfLog) {

@@ -56,6 +56,10 @@ class QueueLaneTest {
                     () -> true));
 
     private static QueuePolicy policy(QueueOrder order, int inFlightMax) {
+        return policy(order, inFlightMax, Integer.MAX_VALUE);
+    }
+
+    private static QueuePolicy policy(QueueOrder order, int inFlightMax, int memberInFlightMax) {
         return new QueuePolicy(
                 Start.newBuilder().setEarliest(true).build(),
                 0,
@@ -64,7 +68,7 @@ class QueueLaneTest {
                 0,
                 0,
                 inFlightMax,
-                Integer.MAX_VALUE,
+                memberInFlightMax,
                 order,
                 QueuePriority.QUEUE_PRIORITY_IGNORED,
                 false,
@@ -333,6 +337,25 @@ class QueueLaneTest {
         one = await("m", 0);
         partition.waiting.add("");
         assertThat(partition.proposeWaiting(lane)).as("it only wants to know").isFalse();
+    }
+
+    @Test
+    void shouldKeepToAMembersLimitAlsoIfItAsksTwiceForWhatComes() {
+        acquire(1).join();
+        policy = policy(QueueOrder.QUEUE_ORDER_UNORDERED, 100, 1);
+        partition.slow = true;
+        CompletableFuture<Long> underWay = lane.seek(GROUP, 0);
+        CompletableFuture<List<LeasedRecord>> first = acquire(1);
+        CompletableFuture<List<LeasedRecord>> second = acquire(1);
+        partition.waiting.addAll(List.of("", ""));
+
+        while (!partition.proposed.isEmpty()) {
+            partition.applyNext();
+        }
+
+        assertThat(underWay).isCompleted();
+        assertThat(offsets(first)).containsExactly(0L);
+        assertThat(offsets(second)).isEmpty();
     }
 
     @Test
