@@ -49,7 +49,7 @@ public final class EntryPipe<R extends EntryPipe.Request> {
         this(waitingMax, slowDown, executor, writer, () -> {});
     }
 
-    /** @param idle run whenever no entry is under way any more, and none is about to be made; it must only hand over */
+    /** @param idle run whenever no entry is under way any more, and none is about to be made; it must not block */
     public EntryPipe(int waitingMax, String slowDown, Executor executor, Writer<R> writer, Runnable idle) {
         this.waitingMax = waitingMax;
         this.slowDown = slowDown;
