@@ -26,6 +26,9 @@ public final class ClusterState {
     private volatile MetadataImage image = MetadataImage.EMPTY;
     private final Map<GroupId, Integer> leaders = new ConcurrentHashMap<>();
     private final Map<GroupId, PartitionReplica> replicas = new ConcurrentHashMap<>();
+    /** Those of the replicas that are open. */
+    private final Set<PartitionReplica> open = ConcurrentHashMap.newKeySet();
+
     private final Set<Integer> down = ConcurrentHashMap.newKeySet();
     private final Map<GroupId, String> damaged = new ConcurrentHashMap<>();
     /** By node, as it says. */
@@ -107,7 +110,10 @@ public final class ClusterState {
     }
 
     void removeReplica(GroupId group) {
-        replicas.remove(group);
+        PartitionReplica removed = replicas.remove(group);
+        if (removed != null) {
+            open.remove(removed);
+        }
         leaders.remove(group);
         damaged.remove(group);
         changed();
@@ -143,6 +149,19 @@ public final class ClusterState {
 
     public Map<GroupId, PartitionReplica> replicas() {
         return replicas;
+    }
+
+    void opened(PartitionReplica replica) {
+        open.add(replica);
+    }
+
+    void closed(PartitionReplica replica) {
+        open.remove(replica);
+    }
+
+    /** Local replicas that take part in their groups, one that opens or closes right now perhaps not; a live view. */
+    public Set<PartitionReplica> openReplicas() {
+        return open;
     }
 
     public @Nullable PartitionReplica replica(GroupId group) {

@@ -20,7 +20,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,7 +41,6 @@ public final class LocalReplicas {
     private final ClusterState state;
     private final PartitionReplica.Waker waker;
     private final int openMax;
-    private final AtomicInteger open = new AtomicInteger();
     private final Map<GroupId, Long> failedOpens = new ConcurrentHashMap<>();
 
     /**
@@ -66,7 +64,7 @@ public final class LocalReplicas {
 
     /** How full this node is of open replicas: at 1 none that is at rest may be opened from here. */
     double openLoad() {
-        return (double) open.get() / openMax;
+        return (double) state.openReplicas().size() / openMax;
     }
 
     /**
@@ -109,7 +107,8 @@ public final class LocalReplicas {
         if (!replica.isOpen() && openLoad() >= (forPeer ? PEERS_SHARE : 1)) {
             throw Refusal.later(
                     ErrorReason.ERROR_REASON_OVERLOADED,
-                    "use fewer partitions at a time, or give the nodes more memory: " + open.get()
+                    "use fewer partitions at a time, or give the nodes more memory: "
+                            + state.openReplicas().size()
                             + " partitions are in use on node " + state.nodeId(),
                     RETRY_AFTER);
         }
@@ -129,7 +128,7 @@ public final class LocalReplicas {
             try {
                 ReplicaRow row = rowToOpenWith(group);
                 partitions.open(replica, peers(row.getPeersList()));
-                open.incrementAndGet();
+                state.opened(replica);
                 if (!row.getOpened()) {
                     identity.storeReplica(group, row.toBuilder().setOpened(true).build());
                 }
@@ -177,7 +176,7 @@ public final class LocalReplicas {
         GroupId group = replica.group().group();
         synchronized (replica) {
             Rest rest = partitions.rest(replica);
-            open.decrementAndGet();
+            state.closed(replica);
             ReplicaRow row = identity.replica(group);
             if (row != null) {
                 identity.storeReplica(
@@ -201,7 +200,7 @@ public final class LocalReplicas {
             try {
                 if (wasOpen) {
                     partitions.close(replica);
-                    open.decrementAndGet();
+                    state.closed(replica);
                 }
                 if (isUnwanted.getAsBoolean()) {
                     delete(replica);
@@ -224,7 +223,7 @@ public final class LocalReplicas {
             }
             try {
                 partitions.close(replica);
-                open.decrementAndGet();
+                state.closed(replica);
                 LOG.info(
                         "{} is opened again: its group had done without it",
                         replica.group().group());
@@ -251,11 +250,7 @@ public final class LocalReplicas {
                 boolean damaged = state.damaged().containsKey(group);
                 state.removeReplica(group);
                 failedOpens.remove(group);
-                boolean wasOpen = replica.isOpen();
                 partitions.delete(replica, damaged);
-                if (wasOpen) {
-                    open.decrementAndGet();
-                }
                 identity.deleteReplica(group);
                 LOG.info("deleted the replica of {}{}", group, damaged ? ", and kept its damaged files" : "");
             } catch (IOException e) {

@@ -5,6 +5,7 @@ import io.holdfast.consensus.partition.PartitionReplica;
 import io.holdfast.consensus.queue.QueueLane;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.service.Rounds;
+import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
 
@@ -15,15 +16,13 @@ import java.util.concurrent.ScheduledExecutorService;
  */
 final class QueueTicker implements AutoCloseable {
     private static final long TICK_MS = 50;
-    private static final int TICKS_PER_WATCH = 20;
-    private static final int TICKS_PER_GATE_ROUND = 4;
+    private static final long GATE_ROUND_MS = 200;
+    private static final long WATCH_MS = 1000;
 
     private final ClusterState state;
     private final DeadLetterMover mover;
-    private final Runnable gateRound;
     private final QueueMetrics metrics;
-    private final Rounds rounds;
-    private int ticks;
+    private final List<Rounds> rounds;
 
     QueueTicker(
             ClusterState state,
@@ -34,25 +33,20 @@ final class QueueTicker implements AutoCloseable {
             ScheduledExecutorService timer) {
         this.state = state;
         this.mover = mover;
-        this.gateRound = gateRound;
         this.metrics = metrics;
-        rounds = new Rounds(this::tick, TICK_MS, executor, timer);
+        rounds = List.of(
+                new Rounds(this::tick, () -> !state.openReplicas().isEmpty(), TICK_MS, executor, timer),
+                new Rounds(gateRound, GATE_ROUND_MS, executor, timer),
+                new Rounds(this::watch, WATCH_MS, executor, timer));
     }
 
     private void tick() {
-        boolean watch = ++ticks % TICKS_PER_WATCH == 0;
-        if (ticks % TICKS_PER_GATE_ROUND == 0) {
-            gateRound.run();
-        }
-        for (PartitionReplica replica : state.replicas().values()) {
+        for (PartitionReplica replica : state.openReplicas()) {
             QueueLane lane = replica.queues().lane();
             try {
                 if (lane.isActive() && replica.isOpen()) {
                     lane.tick();
                     mover.move(replica);
-                }
-                if (watch && lane.waiters() > 0) {
-                    metrics.stalls.inc(lane.wakeStalled());
                 }
             } catch (Refusal closedMeanwhile) {
                 // The next leader goes on with what is left.
@@ -60,8 +54,17 @@ final class QueueTicker implements AutoCloseable {
         }
     }
 
+    private void watch() {
+        for (PartitionReplica replica : state.replicas().values()) {
+            QueueLane lane = replica.queues().lane();
+            if (lane.waiters() > 0) {
+                metrics.stalls.inc(lane.wakeStalled());
+            }
+        }
+    }
+
     @Override
     public void close() {
-        rounds.close();
+        rounds.forEach(Rounds::close);
     }
 }

@@ -17,11 +17,11 @@ final class StreamTicker implements AutoCloseable {
 
     StreamTicker(ClusterState state, Executor executor, ScheduledExecutorService timer) {
         this.state = state;
-        rounds = new Rounds(this::tick, TICK_MS, executor, timer);
+        rounds = new Rounds(this::tick, () -> !state.openReplicas().isEmpty(), TICK_MS, executor, timer);
     }
 
     private void tick() {
-        for (PartitionReplica replica : state.replicas().values()) {
+        for (PartitionReplica replica : state.openReplicas()) {
             StreamCoordinator coordinator = replica.streamGroups().coordinator();
             try {
                 if (coordinator.isActive() && replica.isOpen()) {
