@@ -49,7 +49,7 @@ final class QueueRouter {
 
     private static final long ACQUIRE_TIMEOUT_MS = 10_000;
     /** Records per leader from which on all are asked at once. */
-    private static final int RECORDS_PER_SHARE_MIN = 32;
+    private static final int RECORDS_PER_SHARE_MIN = 128;
 
     private final ClusterState state;
     private final LocalQueues local;
