@@ -8,13 +8,17 @@ import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Requests on their way into Raft entries, one of which is under way at a time: what arrives meanwhile goes into the next
- * one together. Any thread; entries are made on the executor.
+ * one together. Those in no hurry are held back for a moment while something is expected that they can go along with. Any
+ * thread; entries are made on the executor.
  */
 public final class EntryPipe<R extends EntryPipe.Request> {
     private static final int REQUESTS_PER_ENTRY_MAX = 1000;
+    private static final long PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(3);
     private static final Duration RETRY_AFTER = Duration.ofMillis(100);
 
     private final int waitingMax;
@@ -22,13 +26,47 @@ public final class EntryPipe<R extends EntryPipe.Request> {
     private final Executor executor;
     private final Writer<R> writer;
     private final Runnable idle;
+    private final Company company;
     private final Deque<R> waiting = new ArrayDeque<>();
     /** An entry is under way, or about to be made. */
     private boolean busy;
+    /** Of those that wait, those that are in a hurry. */
+    private int urgent;
+    /** Since when what waits is held back, if no entry is under way. */
+    private long heldSinceNanos;
+    /** Somebody will look after what is held back. */
+    private boolean looks;
 
     /** Somebody waits for its result. */
     public interface Request {
         CompletableFuture<?> result();
+
+        /** Whether it may wait for {@link Company}. */
+        default boolean isPatient() {
+            return false;
+        }
+    }
+
+    /** Entries made elsewhere, by {@link #tryBegin}, that patient requests go along with. */
+    public interface Company {
+        /** No such entries. */
+        Company NONE = new Company() {
+            @Override
+            public boolean isExpected() {
+                return false;
+            }
+
+            @Override
+            public void later(Runnable look, long nanos) {
+                throw new IllegalStateException("nobody waits");
+            }
+        };
+
+        /** Whether the next is worth waiting for; quick. */
+        boolean isExpected();
+
+        /** Runs something after so long; it only hands over. */
+        void later(Runnable look, long nanos);
     }
 
     /** Makes entries of requests. */
@@ -46,16 +84,18 @@ public final class EntryPipe<R extends EntryPipe.Request> {
      * @param slowDown what those are told
      */
     public EntryPipe(int waitingMax, String slowDown, Executor executor, Writer<R> writer) {
-        this(waitingMax, slowDown, executor, writer, () -> {});
+        this(waitingMax, slowDown, executor, writer, () -> {}, Company.NONE);
     }
 
     /** @param idle run whenever no entry is under way any more, and none is about to be made; it must not block */
-    public EntryPipe(int waitingMax, String slowDown, Executor executor, Writer<R> writer, Runnable idle) {
+    public EntryPipe(
+            int waitingMax, String slowDown, Executor executor, Writer<R> writer, Runnable idle, Company company) {
         this.waitingMax = waitingMax;
         this.slowDown = slowDown;
         this.executor = executor;
         this.writer = writer;
         this.idle = idle;
+        this.company = company;
     }
 
     public void offer(R request) {
@@ -67,7 +107,8 @@ public final class EntryPipe<R extends EntryPipe.Request> {
                 return;
             }
             waiting.add(request);
-            if (busy) {
+            urgent += request.isPatient() ? 0 : 1;
+            if (busy || isHeldBack(waiting.size() == 1)) {
                 return;
             }
             busy = true;
@@ -75,11 +116,54 @@ public final class EntryPipe<R extends EntryPipe.Request> {
         executor.execute(this::writeWaiting);
     }
 
-    /** Takes the place of an entry that is made elsewhere, if none is under way; {@link #end} must follow. */
-    public synchronized boolean tryBegin() {
-        boolean begun = !busy;
+    /** @param anew whether nothing was held back before */
+    private boolean isHeldBack(boolean anew) {
+        if (urgent > 0 || !company.isExpected()) {
+            return false;
+        }
+        if (anew) {
+            heldSinceNanos = System.nanoTime();
+        }
+        if (!looks) {
+            looks = true;
+            company.later(this::look, PATIENCE_NANOS);
+        }
+        return true;
+    }
+
+    private void look() {
+        synchronized (this) {
+            looks = false;
+            if (busy || waiting.isEmpty()) {
+                return;
+            }
+            long left = heldSinceNanos + PATIENCE_NANOS - System.nanoTime();
+            if (left > 0 && company.isExpected()) {
+                looks = true;
+                company.later(this::look, left);
+                return;
+            }
+            busy = true;
+        }
+        executor.execute(this::writeWaiting);
+    }
+
+    /** Whether there are requests that would go along with the next entry that is made elsewhere. */
+    public synchronized boolean hasHeldBack() {
+        return !busy && !waiting.isEmpty();
+    }
+
+    /**
+     * Takes the place of an entry that is made elsewhere, if none is under way; {@link #end} must follow.
+     *
+     * @return requests that are to go along with it, and to be answered; null if an entry is under way
+     */
+    public synchronized @Nullable List<R> tryBegin() {
+        if (busy) {
+            return null;
+        }
         busy = true;
-        return begun;
+        return takeWaiting();
     }
 
     /** What {@link #tryBegin} began has been applied, or has failed. */
@@ -92,6 +176,7 @@ public final class EntryPipe<R extends EntryPipe.Request> {
         synchronized (this) {
             given = new ArrayList<>(waiting);
             waiting.clear();
+            urgent = 0;
         }
         given.forEach(request -> request.result().completeExceptionally(refusal));
     }
@@ -101,11 +186,9 @@ public final class EntryPipe<R extends EntryPipe.Request> {
     }
 
     private void writeWaiting() {
-        List<R> requests = new ArrayList<>();
+        List<R> requests;
         synchronized (this) {
-            while (!waiting.isEmpty() && requests.size() < REQUESTS_PER_ENTRY_MAX) {
-                requests.add(waiting.remove());
-            }
+            requests = takeWaiting();
             busy = !requests.isEmpty();
         }
         if (requests.isEmpty()) { // refused meanwhile
@@ -123,11 +206,24 @@ public final class EntryPipe<R extends EntryPipe.Request> {
         written.whenComplete((again, failure) -> done(failure == null ? again : List.of()));
     }
 
+    private List<R> takeWaiting() {
+        List<R> requests = new ArrayList<>();
+        while (!waiting.isEmpty() && requests.size() < REQUESTS_PER_ENTRY_MAX) {
+            R next = waiting.remove();
+            urgent -= next.isPatient() ? 0 : 1;
+            requests.add(next);
+        }
+        return requests;
+    }
+
     private void done(List<R> again) {
         boolean more;
         synchronized (this) {
-            again.forEach(waiting::addFirst);
-            more = !waiting.isEmpty();
+            for (R request : again) {
+                waiting.addFirst(request);
+                urgent += request.isPatient() ? 0 : 1;
+            }
+            more = !waiting.isEmpty() && !isHeldBack(true);
             busy = more;
         }
         if (more) {

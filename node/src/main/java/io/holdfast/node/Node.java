@@ -166,6 +166,7 @@ public final class Node implements Closeable {
                         new ImagePolicies(state, gates),
                         new RecordCache(RECORD_CACHE_BYTES),
                         threads.requests,
+                        (task, nanos) -> threads.timer.schedule(task, nanos, TimeUnit.NANOSECONDS),
                         () -> state.image().clusterNodes().featureLevel() >= FeatureLevel.SHARED_ENTRIES),
                 new StreamResources(new ImageTopics(state), threads.requests),
                 new ScheduleResources(

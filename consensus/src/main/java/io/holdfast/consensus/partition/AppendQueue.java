@@ -43,6 +43,7 @@ final class AppendQueue {
     private final ByteBudget partitionBudget;
     private final ByteBudget nodeBudget;
     private final LongSupplier clockMs;
+    private final AppendRhythm rhythm = new AppendRhythm();
     private final Deque<Waiting> waiting = new ArrayDeque<>();
     private int entriesInFlight;
     private long bytesWaiting;
@@ -118,6 +119,11 @@ final class AppendQueue {
     /** Bytes of batches that wait, or are under way. */
     long bytes() {
         return partitionBudget.used();
+    }
+
+    /** Whether entries are so frequent that the next is worth waiting for, with what can go along with it. */
+    boolean isOften() {
+        return rhythm.isFast(System.nanoTime());
     }
 
     synchronized boolean isIdle() {
@@ -262,6 +268,9 @@ final class AppendQueue {
             entry.add(next);
             bytes += next.entryBytes();
             bytesWaiting -= next.bytes;
+        }
+        if (bytes <= LARGE_ENTRY_BYTES) { // larger ones take nothing along
+            rhythm.beat(System.nanoTime());
         }
         return entry;
     }

@@ -1,5 +1,6 @@
 package io.holdfast.consensus.partition;
 
+import io.holdfast.consensus.Timer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -31,11 +32,6 @@ final class EntryPacing {
 
     private final Deque<Runnable> waiting = new ArrayDeque<>();
     private boolean timerSet;
-
-    /** Runs something later, on a thread of its own. */
-    interface Timer {
-        void schedule(Runnable task, long delayNanos);
-    }
 
     /** A place among the entries under way. */
     static final class Permit {

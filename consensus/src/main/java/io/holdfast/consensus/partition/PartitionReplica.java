@@ -498,6 +498,11 @@ public final class PartitionReplica {
     }
 
     /** Bytes of batches that wait for their entry, or are under way in one. */
+    /** Whether small entries with appends are frequent. */
+    boolean isAppendingOften() {
+        return appends.isOften();
+    }
+
     long bytesBeingAppended() {
         return appends.bytes();
     }

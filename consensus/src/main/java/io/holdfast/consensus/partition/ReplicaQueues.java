@@ -115,6 +115,11 @@ public final class ReplicaQueues extends ReplicaLeadership implements QueueParti
     }
 
     @Override
+    public boolean isAppendingOften() {
+        return sharesEntries.getAsBoolean() && replica().isAppendingOften();
+    }
+
+    @Override
     public <T> T ask(Function<QueueTable, T> question) {
         return replica().ask(open -> open.queues(question), atRest -> question.apply(atRest.queues()));
     }

@@ -72,7 +72,18 @@ public final class QueueLane {
                 "slow down: too many polls and settlements of this partition wait already",
                 executor,
                 this::write,
-                partition::proceed);
+                partition::proceed,
+                new EntryPipe.Company() {
+                    @Override
+                    public boolean isExpected() {
+                        return partition.isAppendingOften();
+                    }
+
+                    @Override
+                    public void later(Runnable look, long nanos) {
+                        resources.timer().schedule(look, nanos);
+                    }
+                });
         clock = new LeaderClock(partition);
         dispatcher = new Dispatcher(partition, policies, records, clock);
         waiters = new ReadyWaiters(partition, executor, dispatcher::canAcquire);
@@ -114,7 +125,12 @@ public final class QueueLane {
      * @param operation made when all before it have been applied, from the state as it is then; null for nothing to do
      */
     CompletableFuture<QueueResult> change(Function<QueueTable, @Nullable QueueOperation> operation) {
-        QueueRequest.Change change = new QueueRequest.Change(operation, new CompletableFuture<>());
+        return change(operation, false);
+    }
+
+    /** @param isPatient whether it may wait a moment for appends to go along with, where those are frequent */
+    CompletableFuture<QueueResult> change(Function<QueueTable, @Nullable QueueOperation> operation, boolean isPatient) {
+        QueueRequest.Change change = new QueueRequest.Change(operation, isPatient, new CompletableFuture<>());
         requests.offer(change);
         return change.result();
     }
@@ -328,15 +344,21 @@ public final class QueueLane {
 
     /**
      * A command that should go along with appends that are about to be written, so that what they append is leased in the same
-     * entry; null if nobody waits for it, or an entry of this lane is under way. If there is one, its fate must be told.
+     * entry, and settlements need none of their own; null if nobody waits for it, or an entry of this lane is under way. If
+     * there is one, its fate must be told.
      */
     public @Nullable Along along() {
-        if (waiters.isEmpty() || !partition.leads() || !requests.tryBegin()) {
+        if ((waiters.isEmpty() && !requests.hasHeldBack()) || !partition.leads()) {
+            return null;
+        }
+        List<QueueRequest> heldBack = requests.tryBegin();
+        if (heldBack == null) {
             return null;
         }
         try {
             long now = clock.nowMs();
-            QueueEntry entry = new QueueEntry(partition, dispatcher, List.of(), now);
+            QueueEntry entry = new QueueEntry(partition, dispatcher, heldBack, now);
+            entry.decide();
             earlyLeases.addTo(entry);
             if (!entry.isEmpty()) {
                 return new Along(
@@ -344,7 +366,8 @@ public final class QueueLane {
                         (results, failure) -> executor.execute(() -> end(entry, now, results, failure)));
             }
         } catch (RuntimeException e) { // the replica is closing, say; the appends will be told themselves
-            LOG.debug("nothing is leased early", e);
+            LOG.debug("nothing goes along", e);
+            heldBack.forEach(request -> request.result().completeExceptionally(e));
         }
         requests.end();
         return null;

@@ -24,6 +24,9 @@ public interface QueuePartition extends Leadership {
     /** Bytes of records on their way into the log. */
     long bytesBeingAppended();
 
+    /** Whether small appends come so often that the next is worth waiting for. */
+    boolean isAppendingOften();
+
     /** Asks the replicated state a short question, under its lock. */
     <T> T ask(Function<QueueTable, T> question);
 

@@ -20,7 +20,10 @@ sealed interface QueueRequest extends EntryPipe.Request {
             implements QueueRequest {}
 
     /** Its operation is decided when its turn has come; null for nothing to do. */
-    record Change(Function<QueueTable, @Nullable QueueOperation> operation, CompletableFuture<QueueResult> result)
+    record Change(
+            Function<QueueTable, @Nullable QueueOperation> operation,
+            boolean isPatient,
+            CompletableFuture<QueueResult> result)
             implements QueueRequest {}
 
     /** Nothing is to be done but to write what time it is. */

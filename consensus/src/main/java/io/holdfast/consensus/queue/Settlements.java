@@ -14,6 +14,8 @@ import java.util.concurrent.CompletableFuture;
 /** Settlements of one member as operations: neighbours that say the same become one. */
 final class Settlements {
     private static final int REASON_CHARACTERS_MAX = 200;
+    /** With fewer leases at a time a group, or a member, is kept waiting by them. */
+    private static final int ROOM_MIN = 100;
 
     private Settlements() {}
 
@@ -34,7 +36,7 @@ final class Settlements {
                     .setFrom(start.getOffset())
                     .setTo(start.getOffset() + end - first)
                     .build();
-            parts.add(lane.change(table -> operation(table, groupId, policy, start, range))
+            parts.add(lane.change(table -> operation(table, groupId, policy, start, range), isPatient(policy, start))
                     .thenAccept(result -> {
                         if (result.getUnknownGroup()) {
                             Arrays.fill(accepted, from, from + (int) (range.getTo() - range.getFrom()), false);
@@ -54,6 +56,13 @@ final class Settlements {
             }
             return all;
         });
+    }
+
+    /** Nobody waits for its outcome, but whoever has settled: no later record of its key, and none that has no room yet. */
+    private static boolean isPatient(QueuePolicy policy, Settlement settlement) {
+        return settlement.getOutcome() == Outcome.OUTCOME_ACCEPT
+                && !QueuePolicy.keepsOrder(policy.order())
+                && Math.min(policy.inFlightMax(), policy.memberInFlightMax()) >= ROOM_MIN;
     }
 
     private static boolean continues(Settlement before, Settlement next) {

@@ -36,6 +36,8 @@ final class FakePartition implements QueuePartition {
     /** Whether commands wait for {@link #applyNext}. */
     boolean slow;
 
+    boolean appendsOften;
+
     long term = 1;
 
     /** Keys of records that go along with the next entry, whoever makes it. */
@@ -128,6 +130,11 @@ final class FakePartition implements QueuePartition {
     @Override
     public long bytesBeingAppended() {
         return waiting.size() * 10L;
+    }
+
+    @Override
+    public boolean isAppendingOften() {
+        return appendsOften;
     }
 
     @Override

@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /** The leader's side of queue groups, on a partition that a test controls. */
@@ -32,6 +33,7 @@ class QueueLaneTest {
     private QueuePolicy policy = policy(QueueOrder.QUEUE_ORDER_UNORDERED, 100);
     private boolean deleted;
     private boolean heldBack;
+    private final List<Runnable> later = new ArrayList<>();
     private final QueueLane lane = new QueueLane(
             partition,
             new QueueResources(
@@ -53,6 +55,7 @@ class QueueLaneTest {
                     },
                     new RecordCache(1 << 20),
                     Runnable::run,
+                    (task, nanos) -> later.add(task),
                     () -> true));
 
     private static QueuePolicy policy(QueueOrder order, int inFlightMax) {
@@ -303,6 +306,85 @@ class QueueLaneTest {
         assertThat(offsets(waits)).containsExactly(1L, 2L);
     }
 
+    private void runLater() {
+        List<Runnable> due = new ArrayList<>(later);
+        later.clear();
+        due.forEach(Runnable::run);
+    }
+
+    @Test
+    void shouldLetSettlementsGoAlongWithAppendsThatAreFrequent() {
+        partition.append("", "");
+        List<LeasedRecord> leased = acquire(2).join();
+        partition.appendsOften = true;
+        int before = partition.commands.size();
+        CompletableFuture<List<Boolean>> first = settle(leased.get(0), Outcome.OUTCOME_ACCEPT);
+        CompletableFuture<List<Boolean>> second = settle(leased.get(1), Outcome.OUTCOME_ACCEPT);
+        assertThat(partition.commands).hasSize(before);
+
+        partition.waiting.add("");
+        assertThat(partition.proposeWaiting(lane)).isTrue();
+
+        assertThat(first.join()).containsExactly(true);
+        assertThat(second.join()).containsExactly(true);
+        assertThat(partition.commands).hasSize(before + 1);
+        runLater();
+        assertThat(partition.commands).as("nothing is left").hasSize(before + 1);
+    }
+
+    @Test
+    void shouldWriteSettlementsAfterAMomentIfTheAppendsDoNotCome() {
+        partition.append("", "");
+        List<LeasedRecord> leased = acquire(2).join();
+        partition.appendsOften = true;
+        CompletableFuture<List<Boolean>> first = settle(leased.get(0), Outcome.OUTCOME_ACCEPT);
+        runLater();
+        assertThat(first).as("not yet").isNotDone();
+        partition.appendsOften = false;
+        runLater();
+        assertThat(first.join()).containsExactly(true);
+
+        partition.appendsOften = true;
+        CompletableFuture<List<Boolean>> second = settle(leased.get(1), Outcome.OUTCOME_ACCEPT);
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        while (!second.isDone() && System.nanoTime() < deadline) {
+            runLater();
+        }
+        assertThat(second).as("it has waited long enough, whatever is expected").isDone();
+        assertThat(later).isEmpty();
+    }
+
+    @Test
+    void shouldHoldBackNoSettlementThatOthersMayWaitFor() {
+        partition.append("", "", "", "");
+        List<LeasedRecord> leased = acquire(3).join();
+        partition.appendsOften = true;
+        assertThat(settle(leased.get(0), Outcome.OUTCOME_RELEASE)).isDone();
+        policy = policy(QueueOrder.QUEUE_ORDER_KEYED, 100);
+        assertThat(settle(leased.get(1), Outcome.OUTCOME_ACCEPT)).isDone();
+        policy = policy(QueueOrder.QUEUE_ORDER_UNORDERED, 99);
+        assertThat(settle(leased.get(2), Outcome.OUTCOME_ACCEPT)).isDone();
+
+        policy = policy(QueueOrder.QUEUE_ORDER_UNORDERED, 100);
+        LeasedRecord last = acquire(1).join().get(0);
+        CompletableFuture<List<Boolean>> heldBack = settle(last, Outcome.OUTCOME_ACCEPT);
+        assertThat(heldBack).isNotDone();
+        acquire(1).join();
+        assertThat(heldBack).as("it goes along with whatever comes").isDone();
+    }
+
+    @Test
+    void shouldRefuseSettlementsThatAreHeldBackWhenItLosesOffice() {
+        partition.append("");
+        LeasedRecord leased = acquire(1).join().get(0);
+        partition.appendsOften = true;
+        CompletableFuture<List<Boolean>> settled = settle(leased, Outcome.OUTCOME_ACCEPT);
+        lane.follows(partition.notLeader());
+        assertThat(settled).isCompletedExceptionally();
+        runLater();
+        assertThat(later).isEmpty();
+    }
+
     @Test
     void shouldLeaseNothingEarlyWhereOthersWaitOrOrderOrLimitsMatter() {
         acquire(1).join();
@@ -411,7 +493,7 @@ class QueueLaneTest {
         assertThat(waits).isCompletedExceptionally();
     }
 
-    /** Members that acquire, wait and leave at random, entries that are lost or slow: each lease is in somebody's hands. */
+    /** Members that acquire, wait, settle and leave at random, entries that are lost or slow: each lease is in somebody's hands. */
     @Test
     void shouldLeaseEarlyNothingThatNobodyHolds() {
         for (long seed = 0; seed < 500; seed++) {
@@ -432,14 +514,15 @@ class QueueLaneTest {
         EarlyRun(long seed) {
             random = new Random(seed);
             name = "seed " + seed;
-            test.policy = policy(QueueOrder.QUEUE_ORDER_UNORDERED, 1 + random.nextInt(20));
+            int inFlightMax = 1 + random.nextInt(20) + 100 * random.nextInt(2);
+            test.policy = policy(QueueOrder.QUEUE_ORDER_UNORDERED, inFlightMax);
         }
 
         void go() {
             test.acquire(1).join();
             partition.slow = true;
             for (int step = 0; step < 300; step++) {
-                switch (random.nextInt(8)) {
+                switch (random.nextInt(9)) {
                     case 0 -> await();
                     case 1 -> partition.waiting.addAll(List.of("", "").subList(0, 1 + random.nextInt(2)));
                     case 2 -> early += partition.proposeWaiting(test.lane) ? 1 : 0;
@@ -450,10 +533,16 @@ class QueueLaneTest {
                             waits.remove(random.nextInt(waits.size())).cancel(false);
                         }
                     }
+                    case 7 -> {
+                        partition.appendsOften = random.nextInt(3) > 0;
+                        test.runLater();
+                    }
                     default -> step();
                 }
             }
             waits.forEach(wait -> wait.cancel(false));
+            partition.appendsOften = false;
+            test.runLater();
             for (int i = 0; i < 100; i++) {
                 partition.proposeWaiting(test.lane);
                 drain();
