@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -47,26 +48,15 @@ public final class EntryPipe<R extends EntryPipe.Request> {
         }
     }
 
-    /** Entries made elsewhere, by {@link #tryBegin}, that patient requests go along with. */
-    public interface Company {
-        /** No such entries. */
-        Company NONE = new Company() {
-            @Override
-            public boolean isExpected() {
-                return false;
-            }
-
-            @Override
-            public void later(Runnable look, long nanos) {
-                throw new IllegalStateException("nobody waits");
-            }
-        };
-
-        /** Whether the next is worth waiting for; quick. */
-        boolean isExpected();
-
-        /** Runs something after so long; it only hands over. */
-        void later(Runnable look, long nanos);
+    /**
+     * Entries made elsewhere, by {@link #tryBegin}, that patient requests go along with.
+     *
+     * @param isExpected whether the next is worth waiting for; quick
+     * @param timer looks after those that wait in vain
+     */
+    public record Company(BooleanSupplier isExpected, Timer timer) {
+        /** There are no such entries. */
+        static final Company NONE = new Company(() -> false, (task, delayNanos) -> {});
     }
 
     /** Makes entries of requests. */
@@ -118,7 +108,7 @@ public final class EntryPipe<R extends EntryPipe.Request> {
 
     /** @param anew whether nothing was held back before */
     private boolean isHeldBack(boolean anew) {
-        if (urgent > 0 || !company.isExpected()) {
+        if (urgent > 0 || !company.isExpected.getAsBoolean()) {
             return false;
         }
         if (anew) {
@@ -126,7 +116,7 @@ public final class EntryPipe<R extends EntryPipe.Request> {
         }
         if (!looks) {
             looks = true;
-            company.later(this::look, PATIENCE_NANOS);
+            company.timer.schedule(this::look, PATIENCE_NANOS);
         }
         return true;
     }
@@ -138,9 +128,9 @@ public final class EntryPipe<R extends EntryPipe.Request> {
                 return;
             }
             long left = heldSinceNanos + PATIENCE_NANOS - System.nanoTime();
-            if (left > 0 && company.isExpected()) {
+            if (left > 0 && company.isExpected.getAsBoolean()) {
                 looks = true;
-                company.later(this::look, left);
+                company.timer.schedule(this::look, left);
                 return;
             }
             busy = true;

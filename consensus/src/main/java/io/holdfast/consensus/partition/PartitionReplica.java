@@ -498,13 +498,13 @@ public final class PartitionReplica {
     }
 
     /** Bytes of batches that wait for their entry, or are under way in one. */
+    long bytesBeingAppended() {
+        return appends.bytes();
+    }
+
     /** Whether small entries with appends are frequent. */
     boolean isAppendingOften() {
         return appends.isOften();
-    }
-
-    long bytesBeingAppended() {
-        return appends.bytes();
     }
 
     private PartitionCommand.Builder command() {

@@ -73,17 +73,7 @@ public final class QueueLane {
                 executor,
                 this::write,
                 partition::proceed,
-                new EntryPipe.Company() {
-                    @Override
-                    public boolean isExpected() {
-                        return partition.isAppendingOften();
-                    }
-
-                    @Override
-                    public void later(Runnable look, long nanos) {
-                        resources.timer().schedule(look, nanos);
-                    }
-                });
+                new EntryPipe.Company(partition::isAppendingOften, resources.timer()));
         clock = new LeaderClock(partition);
         dispatcher = new Dispatcher(partition, policies, records, clock);
         waiters = new ReadyWaiters(partition, executor, dispatcher::canAcquire);

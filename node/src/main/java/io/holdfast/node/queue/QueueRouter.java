@@ -44,6 +44,8 @@ import org.jspecify.annotations.Nullable;
 final class QueueRouter {
     /** After an attempt that found nothing although something had been ready, or nobody who leads. */
     private static final long PAUSE_MS = 20;
+    /** Without a pause: the next may well have come between two questions. */
+    private static final int IN_VAIN_MAX = 3;
     /** One wait at the leaders; then they are looked up anew. */
     private static final long AWAIT_MS_MAX = 10_000;
 
@@ -86,6 +88,10 @@ final class QueueRouter {
         private final long deadline;
         private final BooleanSupplier gone;
         private final CompletableFuture<List<Delivery>> result = new CompletableFuture<>();
+        /** The leader that has said last that it has something; null if none has. */
+        private @Nullable Integer ready;
+        /** Times in a row that something was ready at once, and nothing was left of it. */
+        private int inVain;
 
         Poll(AcquireRequest request, GroupRow group, List<Integer> partitions, long deadline, BooleanSupplier gone) {
             this.request = request;
@@ -100,6 +106,10 @@ final class QueueRouter {
             Map<Integer, List<Integer>> byLeader = byLeader();
             List<Integer> nodes = new ArrayList<>(byLeader.keySet());
             Collections.shuffle(nodes);
+            if (ready != null && nodes.remove(ready)) {
+                nodes.add(0, ready);
+            }
+            ready = null;
             boolean many = request.getMaxRecords() >= nodes.size() * RECORDS_PER_SHARE_MIN;
             acquire(byLeader, nodes, many ? nodes.size() : 1, new ArrayList<>(), 0);
         }
@@ -219,7 +229,7 @@ final class QueueRouter {
 
         /** Waits at all leaders at once, and tries again when the first says anything. */
         private void awaitAny(Map<Integer, List<Integer>> byLeader, long waitMs) {
-            CompletableFuture<AwaitResponse> first = new CompletableFuture<>();
+            CompletableFuture<Said> first = new CompletableFuture<>();
             Context.CancellableContext calls = Context.ROOT.withCancellation();
             List<CompletableFuture<AwaitResponse>> waits = new ArrayList<>();
             byLeader.forEach((node, led) -> {
@@ -237,25 +247,29 @@ final class QueueRouter {
                 CompletableFuture<AwaitResponse> wait = awaitAt(node, await.build(), calls);
                 waits.add(wait);
                 wait.whenComplete((answer, failure) ->
-                        first.complete(failure == null ? answer : AwaitResponse.getDefaultInstance()));
+                        first.complete(new Said(node, failure == null ? answer : AwaitResponse.getDefaultInstance())));
             });
             long started = System.nanoTime();
-            first.whenComplete((answer, failure) -> {
+            first.thenAccept(said -> {
+                AwaitResponse answer = said.answer;
                 calls.cancel(null);
                 waits.forEach(wait -> wait.complete(AwaitResponse.getDefaultInstance()));
                 if (answer.getDeliveriesCount() > 0) {
                     result.complete(answer.getDeliveriesList());
                     return;
                 }
+                ready = answer.getReady() ? said.node : null;
                 long waitedMs = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - started);
-                boolean atOnce = answer.getReady() ? waitedMs < 1 : waitedMs < PAUSE_MS;
-                if (atOnce) {
+                inVain = answer.getReady() && waitedMs < 1 ? inVain + 1 : 0;
+                if (answer.getReady() ? inVain > IN_VAIN_MAX : waitedMs < PAUSE_MS) {
                     timer.schedule(this, PAUSE_MS, TimeUnit.MILLISECONDS);
                 } else {
                     run();
                 }
             });
         }
+
+        private record Said(int node, AwaitResponse answer) {}
 
         private CompletableFuture<AwaitResponse> awaitAt(int node, AwaitRequest await, Context calls) {
             long timeoutMs = await.getWaitMs() + ACQUIRE_TIMEOUT_MS;
