@@ -31,8 +31,6 @@ public final class EntryPipe<R extends EntryPipe.Request> {
     private final Deque<R> waiting = new ArrayDeque<>();
     /** An entry is under way, or about to be made. */
     private boolean busy;
-    /** Of those that wait, those that are in a hurry. */
-    private int urgent;
     /** Since when what waits is held back, if no entry is under way. */
     private long heldSinceNanos;
     /** Somebody will look after what is held back. */
@@ -97,8 +95,7 @@ public final class EntryPipe<R extends EntryPipe.Request> {
                 return;
             }
             waiting.add(request);
-            urgent += request.isPatient() ? 0 : 1;
-            if (busy || isHeldBack(waiting.size() == 1)) {
+            if (busy || (request.isPatient() && holdsBack(waiting.size() == 1))) {
                 return;
             }
             busy = true;
@@ -106,19 +103,27 @@ public final class EntryPipe<R extends EntryPipe.Request> {
         executor.execute(this::writeWaiting);
     }
 
-    /** @param anew whether nothing was held back before */
-    private boolean isHeldBack(boolean anew) {
-        if (urgent > 0 || !company.isExpected.getAsBoolean()) {
+    /**
+     * Lets what waits, all of it patient, wait on, if that is worth it.
+     *
+     * @param anew whether nothing was held back before
+     */
+    private boolean holdsBack(boolean anew) {
+        if (!company.isExpected.getAsBoolean()) {
             return false;
         }
         if (anew) {
             heldSinceNanos = System.nanoTime();
         }
+        lookIn(PATIENCE_NANOS);
+        return true;
+    }
+
+    private void lookIn(long nanos) {
         if (!looks) {
             looks = true;
-            company.timer.schedule(this::look, PATIENCE_NANOS);
+            company.timer.schedule(this::look, nanos);
         }
-        return true;
     }
 
     private void look() {
@@ -129,8 +134,7 @@ public final class EntryPipe<R extends EntryPipe.Request> {
             }
             long left = heldSinceNanos + PATIENCE_NANOS - System.nanoTime();
             if (left > 0 && company.isExpected.getAsBoolean()) {
-                looks = true;
-                company.timer.schedule(this::look, left);
+                lookIn(left);
                 return;
             }
             busy = true;
@@ -166,7 +170,6 @@ public final class EntryPipe<R extends EntryPipe.Request> {
         synchronized (this) {
             given = new ArrayList<>(waiting);
             waiting.clear();
-            urgent = 0;
         }
         given.forEach(request -> request.result().completeExceptionally(refusal));
     }
@@ -199,9 +202,7 @@ public final class EntryPipe<R extends EntryPipe.Request> {
     private List<R> takeWaiting() {
         List<R> requests = new ArrayList<>();
         while (!waiting.isEmpty() && requests.size() < REQUESTS_PER_ENTRY_MAX) {
-            R next = waiting.remove();
-            urgent -= next.isPatient() ? 0 : 1;
-            requests.add(next);
+            requests.add(waiting.remove());
         }
         return requests;
     }
@@ -209,11 +210,8 @@ public final class EntryPipe<R extends EntryPipe.Request> {
     private void done(List<R> again) {
         boolean more;
         synchronized (this) {
-            for (R request : again) {
-                waiting.addFirst(request);
-                urgent += request.isPatient() ? 0 : 1;
-            }
-            more = !waiting.isEmpty() && !isHeldBack(true);
+            again.forEach(waiting::addFirst);
+            more = !waiting.isEmpty() && !(waiting.stream().allMatch(Request::isPatient) && holdsBack(true));
             busy = more;
         }
         if (more) {

@@ -2,6 +2,7 @@ package io.holdfast.node;
 
 import com.codahale.metrics.Gauge;
 import com.codahale.metrics.MetricRegistry;
+import io.holdfast.consensus.Timer;
 import io.holdfast.consensus.metadata.FeatureLevel;
 import io.holdfast.consensus.metadata.MetadataImage;
 import io.holdfast.consensus.metadata.MetadataReplica;
@@ -166,7 +167,7 @@ public final class Node implements Closeable {
                         new ImagePolicies(state, gates),
                         new RecordCache(RECORD_CACHE_BYTES),
                         threads.requests,
-                        (task, nanos) -> threads.timer.schedule(task, nanos, TimeUnit.NANOSECONDS),
+                        Timer.of(threads.timer),
                         () -> state.image().clusterNodes().featureLevel() >= FeatureLevel.SHARED_ENTRIES),
                 new StreamResources(new ImageTopics(state), threads.requests),
                 new ScheduleResources(

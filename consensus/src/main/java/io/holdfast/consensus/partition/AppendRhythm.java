@@ -25,6 +25,6 @@ final class AppendRhythm {
 
     /** Whether the next is likely to come within a few milliseconds. */
     synchronized boolean isFast(long nowNanos) {
-        return begun && meanNanos <= FAST_NANOS && nowNanos - lastNanos <= 2 * FAST_NANOS;
+        return meanNanos <= FAST_NANOS && nowNanos - lastNanos <= 2 * FAST_NANOS;
     }
 }

@@ -1,5 +1,6 @@
 package io.holdfast.consensus.partition;
 
+import io.holdfast.consensus.Timer;
 import io.holdfast.consensus.queue.QueueResources;
 import io.holdfast.consensus.raft.CheckpointSource;
 import io.holdfast.consensus.raft.GroupId;
@@ -88,10 +89,7 @@ public final class PartitionHost {
         this.settings = settings;
         this.logSettings = new LogSettings(settings.segmentBytesMax());
         this.nodeBudget = new ByteBudget(settings.nodeBytesInFlightMax());
-        this.pacing = new EntryPacing(
-                EntriesUnderWay.ofThisMachine(),
-                System::nanoTime,
-                (task, delayNanos) -> timer.schedule(task, delayNanos, TimeUnit.NANOSECONDS));
+        this.pacing = new EntryPacing(EntriesUnderWay.ofThisMachine(), System::nanoTime, Timer.of(timer));
         DurableDirectory.create(folder);
         this.damagedLogs = new DamagedLogs(folder.resolveSibling("damaged"), clockMs);
     }

@@ -46,7 +46,7 @@ import java.util.function.Function;
 /** Queue groups in the partitions that this node leads. Any thread; every failure is a {@link Refusal}. */
 final class LocalQueues {
     /** Fewer are taken from one partition; an entry for less is not worth it. */
-    private static final int RECORDS_PER_SHARE_MIN = 128;
+    static final int RECORDS_PER_SHARE_MIN = 128;
 
     private final ClusterState state;
     private final Appends appends;

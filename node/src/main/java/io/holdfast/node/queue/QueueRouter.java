@@ -50,8 +50,6 @@ final class QueueRouter {
     private static final long AWAIT_MS_MAX = 10_000;
 
     private static final long ACQUIRE_TIMEOUT_MS = 10_000;
-    /** Records per leader from which on all are asked at once. */
-    private static final int RECORDS_PER_SHARE_MIN = 128;
 
     private final ClusterState state;
     private final LocalQueues local;
@@ -110,7 +108,7 @@ final class QueueRouter {
                 nodes.add(0, ready);
             }
             ready = null;
-            boolean many = request.getMaxRecords() >= nodes.size() * RECORDS_PER_SHARE_MIN;
+            boolean many = request.getMaxRecords() >= nodes.size() * LocalQueues.RECORDS_PER_SHARE_MIN;
             acquire(byLeader, nodes, many ? nodes.size() : 1, new ArrayList<>(), 0);
         }
 

@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One ReadStream. Sends while three things hold: there are records, the client has given credit, and gRPC can take more
- * without buffering more than a slice or two. What is missing wakes it up again; so a client that reads nothing costs no more than that.
+ * without buffering more than a slice or two. What is missing wakes it up again; so a client that reads nothing costs no
+ * more than that.
  *
  * <p>Steps run on the executor, one at a time per stream.
  */

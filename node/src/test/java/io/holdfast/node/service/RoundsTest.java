@@ -29,7 +29,7 @@ class RoundsTest {
     }
 
     @Test
-    void roundsThatAreNotNeededAreLeftOut() throws InterruptedException {
+    void shouldLeaveOutRoundsThatAreNotNeeded() throws InterruptedException {
         AtomicBoolean needed = new AtomicBoolean();
         AtomicInteger run = new AtomicInteger();
         CountDownLatch ran = new CountDownLatch(1);
@@ -54,38 +54,34 @@ class RoundsTest {
     }
 
     @Test
-    void aLongRoundIsNotRunTwiceAtATime() throws InterruptedException {
+    void shouldNotRunALongRoundTwiceAtATime() throws InterruptedException {
         AtomicInteger running = new AtomicInteger();
         AtomicInteger most = new AtomicInteger();
         CountDownLatch three = new CountDownLatch(3);
-        Rounds rounds = new Rounds(
-                () -> {
-                    most.accumulateAndGet(running.incrementAndGet(), Math::max);
-                    sleep(30);
-                    running.decrementAndGet();
-                    three.countDown();
-                },
-                2,
-                executor,
-                timer);
+        Rounds rounds = often(() -> {
+            most.accumulateAndGet(running.incrementAndGet(), Math::max);
+            sleep(30);
+            running.decrementAndGet();
+            three.countDown();
+        });
         three.await();
         rounds.close();
         assertThat(most).hasValue(1);
     }
 
     @Test
-    void aRoundThatFailsDoesNotEndThem() throws InterruptedException {
+    void shouldGoOnAfterARoundThatFails() throws InterruptedException {
         CountDownLatch three = new CountDownLatch(3);
-        Rounds rounds = new Rounds(
-                () -> {
-                    three.countDown();
-                    throw new IllegalStateException("as the test wants it");
-                },
-                2,
-                executor,
-                timer);
+        Rounds rounds = often(() -> {
+            three.countDown();
+            throw new IllegalStateException("as the test wants it");
+        });
         assertThat(three.await(10, TimeUnit.SECONDS)).isTrue();
         rounds.close();
+    }
+
+    private Rounds often(Runnable task) {
+        return new Rounds(task, 2, executor, timer);
     }
 
     private static void sleep(long ms) {
