@@ -11,6 +11,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +26,7 @@ final class Meter {
     private final LoadShape shape;
     private final ProcessCosts costs;
     private final Consumer<Interval> onInterval;
+    private final LongSupplier nanoClock;
     private final Latency acknowledgements = new Latency();
     private final Latency endToEnd = new Latency();
     private final LongAdder records = new LongAdder();
@@ -42,10 +44,15 @@ final class Meter {
     private ProcessCosts.@Nullable Spent after;
 
     Meter(String load, LoadShape shape, ProcessCosts costs, Consumer<Interval> onInterval) {
+        this(load, shape, costs, onInterval, System::nanoTime);
+    }
+
+    Meter(String load, LoadShape shape, ProcessCosts costs, Consumer<Interval> onInterval, LongSupplier nanoClock) {
         this.load = load;
         this.shape = shape;
         this.costs = costs;
         this.onInterval = onInterval;
+        this.nanoClock = nanoClock;
     }
 
     void begin() {
@@ -56,7 +63,7 @@ final class Meter {
     void begin(long firstDue) {
         this.firstDue = firstDue;
         before = costs.spent();
-        beganAt = System.nanoTime();
+        beganAt = nanoClock.getAsLong();
         intervalAt = beganAt;
         counting = true;
     }
@@ -66,7 +73,7 @@ final class Meter {
     }
 
     void end() {
-        end(System.nanoTime());
+        end(nanoClock.getAsLong());
     }
 
     void end(long atNanos) {

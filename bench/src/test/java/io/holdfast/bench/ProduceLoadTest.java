@@ -29,7 +29,7 @@ class ProduceLoadTest {
 
             assertThat(result.records()).isEqualTo(400);
             assertThat(result.acknowledgement()).isNotNull();
-            assertThat(result.acknowledgement().maxMs()).isBetween(900.0, 1500.0);
+            assertThat(result.acknowledgement().maxMs()).isGreaterThan(900);
             assertThat(result.acknowledgement().p90Ms()).isGreaterThan(300);
         }
     }
