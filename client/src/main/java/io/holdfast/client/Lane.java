@@ -30,6 +30,7 @@ final class Lane {
     /** Of the last batch that was sealed, before compression. */
     private int lastBytes;
 
+    private final EagerBatches eager = new EagerBatches();
     private int inFlight;
     private long bytesInFlight;
     private int epoch;
@@ -209,7 +210,14 @@ final class Lane {
         leader = address;
     }
 
-    void succeeded() {
+    /** How many batches may be under way when one is sent that has room left. */
+    int eagerBatches() {
+        return eager.most();
+    }
+
+    /** @param answerNanos how long that took */
+    void succeeded(long answerNanos) {
+        eager.answered(answerNanos);
         backoffNanos = BACKOFF_MIN_NANOS;
         attempts = 0;
     }

@@ -38,8 +38,6 @@ import org.jspecify.annotations.Nullable;
 public final class Producer implements AutoCloseable {
     private static final long UPKEEP_MS = 50;
     private static final long TRIM_NANOS = TimeUnit.SECONDS.toNanos(5);
-    /** While so many batches are unanswered, a batch that has room left waits and fills: batching follows the load. */
-    private static final int EAGER_BATCHES = 5;
     /** Unanswered bytes per partition, unless that were fewer than the eager batches: enough to keep a leader busy. */
     private static final long BYTES_IN_FLIGHT = 4 << 20;
     /** No answer for this long: ask elsewhere. The node we waited for may be paused or cut off. */
@@ -372,7 +370,7 @@ public final class Producer implements AutoCloseable {
     private boolean mayHaveSomethingToSend(Lane lane) {
         return lane.isStalled()
                 ? hasRoomForMore(lane)
-                : lane.open() != null && lane.hasRoomForMore(eagerBatches(), Long.MAX_VALUE);
+                : lane.open() != null && lane.hasRoomForMore(eagerBatches(lane), Long.MAX_VALUE);
     }
 
     private void pump(Lane lane) {
@@ -409,11 +407,12 @@ public final class Producer implements AutoCloseable {
 
     private boolean hasRoomForMore(Lane lane) {
         return lane.hasRoomForMore(settings.batchesInFlightMax(), BYTES_IN_FLIGHT)
-                || lane.hasRoomForMore(eagerBatches(), Long.MAX_VALUE);
+                || lane.hasRoomForMore(eagerBatches(lane), Long.MAX_VALUE);
     }
 
-    private int eagerBatches() {
-        return Math.min(EAGER_BATCHES, settings.batchesInFlightMax());
+    /** While so many batches are unanswered, a batch that has room left waits and fills: batching follows the load. */
+    private int eagerBatches(Lane lane) {
+        return Math.min(flushing ? EagerBatches.MOST : lane.eagerBatches(), settings.batchesInFlightMax());
     }
 
     private void wakeIn(Lane lane, long nanos) {
@@ -468,7 +467,7 @@ public final class Producer implements AutoCloseable {
             Lane lane = batch.lane();
             batch.notInFlight();
             if (response.hasStored()) {
-                lane.succeeded();
+                lane.succeeded(System.nanoTime() - batch.sentNanos());
                 tokens.put(lane.key(), response.getStored().getHeader().getSessionToken());
                 finished(batch);
                 batch.stored();
