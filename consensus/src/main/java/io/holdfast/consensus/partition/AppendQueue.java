@@ -24,7 +24,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Turns the batches of many callers into Raft entries, in the order they came. While few entries are under way each
  * batch becomes one at once; when the pipeline is full, what waits is gathered into larger entries. So the batching
- * follows the load and nothing waits on a timer. Entries of queue groups count as well.
+ * follows the load, and nothing waits on a timer, unless a queue command is likely to come along ({@link SharedEntries}).
+ * Entries of queue groups count as well.
  *
  * <p>Bounded by two byte budgets, the partition's and the node's. Any thread may offer; proposals are made by one
  * thread at a time.
@@ -52,6 +53,8 @@ final class AppendQueue {
     private boolean passedOver;
 
     private boolean awaitsTurn;
+    /** What waits is small, and would rather go along with a queue command. */
+    private boolean waitsForCommand;
     /** Nothing is proposed for now: the replica is at rest, or knows no leader yet. */
     private boolean held = true;
 
@@ -66,9 +69,13 @@ final class AppendQueue {
         }
     }
 
-    /** Has something that small appends should take along, or null; asked without a lock, by one thread at a time. */
+    /** The partition's queue groups. */
     interface Companion {
+        /** Something that small appends should take along, or null; asked without a lock, by one thread at a time. */
         QueueLane.@Nullable Along along();
+
+        /** Whether somebody waits for what is appended; quick. */
+        boolean isAwaited();
     }
 
     AppendQueue(
@@ -165,6 +172,9 @@ final class AppendQueue {
                 if (held || proposing || awaitsTurn || waiting.isEmpty() || !mayPropose()) {
                     return proposed;
                 }
+                if (bytesWaiting < LARGE_ENTRY_BYTES && waitsForCommand()) {
+                    return proposed;
+                }
                 permit = pacing.tryAcquire(this::takeTurn);
                 if (permit == null) {
                     awaitsTurn = true;
@@ -190,6 +200,21 @@ final class AppendQueue {
                 });
             }
         }
+    }
+
+    private boolean waitsForCommand() {
+        if (companion.isAwaited()) {
+            return false;
+        }
+        waitsForCommand = waitsForCommand || pacing.waitsForCommand(this, this::waitNoLonger);
+        return waitsForCommand;
+    }
+
+    private void waitNoLonger() {
+        synchronized (this) {
+            waitsForCommand = false;
+        }
+        proposeWaiting();
     }
 
     private QueueLane.@Nullable Along companionOf(List<Waiting> entry) {
@@ -220,6 +245,7 @@ final class AppendQueue {
         int room = Math.min(LARGE_ENTRY_BYTES, entryBytesMax) - command.getSerializedSize();
         List<Waiting> along;
         boolean takesAlong;
+        pacing.commanded(this);
         synchronized (this) {
             entriesInFlight++;
             boolean could = !held && !proposing && !waiting.isEmpty();

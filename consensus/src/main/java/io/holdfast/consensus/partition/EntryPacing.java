@@ -25,6 +25,7 @@ final class EntryPacing {
     static final long PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
     private final IntSupplier entriesMax;
+    private final SharedEntries sharedEntries;
     private final LongSupplier nanos;
     private final Timer timer;
     /** Oldest first. */
@@ -42,10 +43,36 @@ final class EntryPacing {
         }
     }
 
-    EntryPacing(IntSupplier entriesMax, LongSupplier nanos, Timer timer) {
+    EntryPacing(IntSupplier entriesMax, SharedEntries sharedEntries, LongSupplier nanos, Timer timer) {
         this.entriesMax = entriesMax;
+        this.sharedEntries = sharedEntries;
         this.nanos = nanos;
         this.timer = timer;
+    }
+
+    static EntryPacing ofThisMachine(Timer timer) {
+        int processors = Runtime.getRuntime().availableProcessors();
+        BusyProcessors busy = BusyProcessors.ofThisMachine();
+        return new EntryPacing(
+                new EntriesUnderWay(processors, busy),
+                new SharedEntries(processors, busy, System::nanoTime),
+                System::nanoTime,
+                timer);
+    }
+
+    /** A partition makes an entry for a queue command. */
+    void commanded(Object partition) {
+        sharedEntries.commanded(partition);
+    }
+
+    /** Whether small appends should wait for the partition's next queue command; if so, the turn is run when that is over. */
+    boolean waitsForCommand(Object partition, Runnable turn) {
+        long wait = sharedEntries.waitNanos(partition);
+        if (wait <= 0) {
+            return false;
+        }
+        timer.schedule(turn, wait);
+        return true;
     }
 
     /** A permit at once, or null; then the turn is run, once, when it is worth asking again. */

@@ -89,7 +89,7 @@ public final class PartitionHost {
         this.settings = settings;
         this.logSettings = new LogSettings(settings.segmentBytesMax());
         this.nodeBudget = new ByteBudget(settings.nodeBytesInFlightMax());
-        this.pacing = new EntryPacing(EntriesUnderWay.ofThisMachine(), System::nanoTime, Timer.of(timer));
+        this.pacing = EntryPacing.ofThisMachine(Timer.of(timer));
         DurableDirectory.create(folder);
         this.damagedLogs = new DamagedLogs(folder.resolveSibling("damaged"), clockMs);
     }

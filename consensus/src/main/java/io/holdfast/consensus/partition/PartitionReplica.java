@@ -1,7 +1,6 @@
 package io.holdfast.consensus.partition;
 
 import io.holdfast.consensus.Refusal;
-import io.holdfast.consensus.queue.QueueLane;
 import io.holdfast.consensus.queue.QueueResources;
 import io.holdfast.consensus.raft.RaftBytes;
 import io.holdfast.consensus.raft.RaftFailures;
@@ -110,10 +109,10 @@ public final class PartitionReplica {
         this.addressOf = addressOf;
         this.clockMs = clockMs;
         this.waker = waker;
-        this.appends = new AppendQueue(
-                this::propose, this::along, pacing, entryBytesMax, partitionBudget, nodeBudget, clockMs);
-        this.barriers = new ReadBarriers(group, addressOf);
         this.queues = new ReplicaQueues(this, queueResources);
+        this.appends =
+                new AppendQueue(this::propose, queues, pacing, entryBytesMax, partitionBudget, nodeBudget, clockMs);
+        this.barriers = new ReadBarriers(group, addressOf);
         this.streamGroups = new ReplicaStreamGroups(this, streamResources);
         this.schedule = new ReplicaSchedule(this, scheduleResources);
         highWatermark.set(restingLog.nextOffset());
@@ -486,10 +485,6 @@ public final class PartitionReplica {
     CompletableFuture<PartitionReply> proposeWithAppends(QueueCommand command) {
         usedNanos = System.nanoTime();
         return appends.proposeWith(command);
-    }
-
-    private QueueLane.@Nullable Along along() {
-        return queues.along();
     }
 
     /** As many of the appends that wait as may be. */

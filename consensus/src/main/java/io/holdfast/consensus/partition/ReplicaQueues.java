@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * A replica's queue groups: what {@link QueueLane} needs of the replica, and what members may ask of one that is at
  * rest. A group that has everything settled does not keep its partition awake, nor does a member that waits.
  */
-public final class ReplicaQueues extends ReplicaLeadership implements QueuePartition {
+public final class ReplicaQueues extends ReplicaLeadership implements QueuePartition, AppendQueue.Companion {
     private final QueueLane lane;
     private final BooleanSupplier sharesEntries;
     private final Executor executor;
@@ -84,9 +84,16 @@ public final class ReplicaQueues extends ReplicaLeadership implements QueueParti
         });
     }
 
-    /** See {@link QueueLane#along}. */
-    QueueLane.@Nullable Along along() {
+    // ---- for the appends
+
+    @Override
+    public QueueLane.@Nullable Along along() {
         return sharesEntries.getAsBoolean() ? lane.along() : null;
+    }
+
+    @Override
+    public boolean isAwaited() {
+        return lane.isAwaited();
     }
 
     // ---- for the lane

@@ -132,7 +132,9 @@ public final class QueueLane {
      */
     public CompletableFuture<List<LeasedRecord>> whenReady(long groupId, String member, AcquireTerms terms) {
         dispatcher.seen(groupId, member);
-        return waiters.add(groupId, member, terms);
+        CompletableFuture<List<LeasedRecord>> ready = waiters.add(groupId, member, terms);
+        executor.execute(partition::proceed); // appends that would rather wait do not where they are awaited
+        return ready;
     }
 
     /** Gives leases back, as their member would. */
@@ -383,6 +385,11 @@ public final class QueueLane {
      */
     public int wakeStalled() {
         return waiters.wakeStalled(System.nanoTime());
+    }
+
+    /** Whether a member waits here for records. */
+    public boolean isAwaited() {
+        return !waiters.isEmpty();
     }
 
     /** Waits that are open here. */

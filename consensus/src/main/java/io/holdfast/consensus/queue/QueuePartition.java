@@ -18,7 +18,10 @@ public interface QueuePartition extends Leadership {
     /** Completes when the command is applied, with one result per operation; possibly on the apply thread. */
     CompletableFuture<List<QueueResult>> propose(QueueCommand command);
 
-    /** No command is under way or about to be proposed: appends that waited to go along with the next need not any more. */
+    /**
+     * No command is under way or about to be proposed, or a member waits for records: appends that waited to go along with
+     * the next command need not any more. Does nothing if there are none.
+     */
     void proceed();
 
     /** Bytes of records on their way into the log. */

@@ -35,14 +35,29 @@ class AppendQueueTest {
     private final List<CompletableFuture<PartitionReply>> replies = new ArrayList<>();
     private final ByteBudget budget = new ByteBudget(1 << 20);
     private QueueLane.@Nullable Along companion;
+    private boolean awaited;
+    private boolean busy;
+    private long now;
+    private final List<Runnable> timed = new ArrayList<>();
+    private final SharedEntries sharedEntries = new SharedEntries(1, () -> busy, () -> now);
     private final AppendQueue queue = new AppendQueue(
             message -> {
                 proposed.add(parse(RaftBytes.buffer(message.getContent())));
                 replies.add(new CompletableFuture<>());
                 return replies.get(replies.size() - 1);
             },
-            () -> companion,
-            new EntryPacing(() -> 8, System::nanoTime, (task, delay) -> {}),
+            new AppendQueue.Companion() {
+                @Override
+                public QueueLane.@Nullable Along along() {
+                    return companion;
+                }
+
+                @Override
+                public boolean isAwaited() {
+                    return awaited;
+                }
+            },
+            new EntryPacing(() -> 8, sharedEntries, () -> now, (task, delay) -> timed.add(task)),
             1 << 20,
             budget,
             new ByteBudget(1 << 20),
@@ -102,6 +117,68 @@ class AppendQueueTest {
         queue.release();
         queue.proposeWaiting();
         assertThat(proposed).isEmpty();
+    }
+
+    /** Processors are busy, this partition has had a command, and so has another; none is under way any more. */
+    private void commanded() {
+        queue.release();
+        busy = true;
+        sharedEntries.commanded("another");
+        queue.proposeWith(COMMAND);
+        replies.get(replies.size() - 1).complete(appended());
+    }
+
+    @Test
+    void shouldLetSmallAppendsWaitForTheNextCommand() {
+        commanded();
+        queue.offer(batch(0));
+        queue.offer(batch(1));
+        assertThat(proposed).hasSize(1);
+
+        queue.proposeWith(COMMAND);
+
+        assertThat(proposed).hasSize(2);
+        assertThat(proposed.get(1).getQueue()).isEqualTo(COMMAND);
+        assertThat(sequences(1)).containsExactly(0L, 1L);
+    }
+
+    @Test
+    void shouldNotLetThemWaitForEver() {
+        commanded();
+        queue.offer(batch(0));
+        queue.offer(batch(1));
+        assertThat(timed).as("one look, however many wait").hasSize(1);
+
+        now += SharedEntries.WAIT_NANOS_MAX;
+        timed.remove(0).run();
+
+        assertThat(sequences(1)).containsExactly(0L, 1L);
+        replies.get(1).complete(appended(10, 11));
+        queue.offer(batch(2));
+        assertThat(sequences(2)).as("until the next command").containsExactly(2L);
+    }
+
+    @Test
+    void shouldNotLetThemWaitOnceThereIsMuch() {
+        commanded();
+        queue.offer(batch(0));
+        queue.offer(batch(1, 300 << 10));
+        assertThat(sequences(1)).containsExactly(0L, 1L);
+    }
+
+    @Test
+    void shouldNotLetThemWaitWhereTheyAreAwaited() {
+        commanded();
+        queue.offer(batch(0));
+        assertThat(proposed).hasSize(1);
+
+        awaited = true;
+        queue.proposeWaiting();
+
+        assertThat(sequences(1)).containsExactly(0L);
+        replies.get(1).complete(appended(10));
+        queue.offer(batch(1));
+        assertThat(sequences(2)).containsExactly(1L);
     }
 
     @Test

@@ -18,8 +18,12 @@ class EntryPacingTest {
 
     private long now = 1000;
     private final PriorityQueue<Task> tasks = new PriorityQueue<>((a, b) -> Long.compare(a.at, b.at));
-    private final EntryPacing pacing =
-            new EntryPacing(() -> 2, () -> now, (run, delay) -> tasks.add(new Task(now + delay, run)));
+    private boolean busy;
+    private final EntryPacing pacing = new EntryPacing(
+            () -> 2,
+            new SharedEntries(2, () -> busy, () -> now),
+            () -> now,
+            (run, delay) -> tasks.add(new Task(now + delay, run)));
 
     private void advanceTo(long time) {
         while (!tasks.isEmpty() && tasks.peek().at <= time) {
@@ -77,6 +81,21 @@ class EntryPacingTest {
         advanceTo(now);
 
         assertThat(turns).containsExactly("unused", "used");
+    }
+
+    @Test
+    void shouldGiveATurnToThoseThatHaveWaitedForACommand() {
+        List<String> turns = new ArrayList<>();
+        busy = true;
+        pacing.commanded("a");
+        pacing.commanded("b");
+        assertThat(pacing.waitsForCommand("a", () -> turns.add("a"))).isTrue();
+        assertThat(turns).isEmpty();
+
+        advanceTo(now + SharedEntries.WAIT_NANOS_MAX);
+
+        assertThat(turns).containsExactly("a");
+        assertThat(pacing.waitsForCommand("a", NO_TURN)).isFalse();
     }
 
     /** Queues with entries of random length, some stuck for good, some refused at once: every queue gets on. */

@@ -173,15 +173,18 @@ class QueueLaneTest {
         assertThat(next).isCompletedWithValue(List.of());
 
         await("m", 1);
+        assertThat(partition.proceeded)
+                .as("somebody waits for what is appended")
+                .isEqualTo(2);
         partition.waiting.add("");
         partition.proposeWaiting(lane);
-        assertThat(partition.proceeded).isEqualTo(1);
-        partition.failNext();
         assertThat(partition.proceeded).isEqualTo(2);
+        partition.failNext();
+        assertThat(partition.proceeded).isEqualTo(3);
 
         partition.leads = false;
         assertThat(acquire(1)).isCompletedExceptionally();
-        assertThat(partition.proceeded).isEqualTo(3);
+        assertThat(partition.proceeded).isEqualTo(4);
     }
 
     /** Only who keeps an order has to wait for another partition. */
