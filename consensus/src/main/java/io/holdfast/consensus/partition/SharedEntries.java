@@ -36,8 +36,10 @@ final class SharedEntries {
 
     /** A partition has a queue command. */
     synchronized void commanded(Object partition) {
+        long now = nanos.getAsLong();
         commandedNanos.remove(partition);
-        commandedNanos.put(partition, nanos.getAsLong());
+        commandedNanos.put(partition, now);
+        forgetBefore(now - RECENT_NANOS);
     }
 
     /** How long small appends of a partition should wait from now on; not at all if not positive. */
@@ -47,11 +49,20 @@ final class SharedEntries {
 
     private synchronized long waitNanosWhenBusy(Object partition) {
         long now = nanos.getAsLong();
-        Iterator<Long> oldest = commandedNanos.values().iterator();
-        while (oldest.hasNext() && now - oldest.next() > RECENT_NANOS) {
-            oldest.remove();
-        }
+        forgetBefore(now - RECENT_NANOS);
         Long last = commandedNanos.get(partition);
         return last == null ? 0 : last - now + Math.min(WAIT_NANOS_MAX, (commandedNanos.size() - 1) * waitNanos);
+    }
+
+    private void forgetBefore(long before) {
+        Iterator<Long> oldest = commandedNanos.values().iterator();
+        while (oldest.hasNext() && oldest.next() - before < 0) {
+            oldest.remove();
+        }
+    }
+
+    /** Partitions that are remembered. */
+    synchronized int size() {
+        return commandedNanos.size();
     }
 }

@@ -74,5 +74,9 @@ class SharedEntriesTest {
         nowMs += 2 * ms(SharedEntries.WAIT_NANOS_MAX);
         entries.commanded("b");
         assertThat(entries.waitNanos("b")).isNotPositive();
+        busy = false;
+        nowMs += 2 * ms(SharedEntries.WAIT_NANOS_MAX) + 1;
+        entries.commanded("c");
+        assertThat(entries.size()).as("also where nobody asks").isEqualTo(1);
     }
 }
