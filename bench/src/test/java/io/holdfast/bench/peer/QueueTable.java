@@ -3,6 +3,7 @@ package io.holdfast.bench.peer;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
 import java.util.ArrayList;
@@ -41,9 +42,13 @@ final class QueueTable {
             for (String system : List.of("holdfast", "rabbitmq")) {
                 List<JsonNode> results = new ArrayList<>();
                 for (int round = 1; round <= rounds; round++) {
-                    results.add(new ObjectMapper()
-                            .readTree(folder.resolve(load.getKey() + "-" + system + "-" + round + ".json")
-                                    .toFile()));
+                    Path file = folder.resolve(load.getKey() + "-" + system + "-" + round + ".json");
+                    if (Files.exists(file)) { // else the other system was measured alone
+                        results.add(new ObjectMapper().readTree(file.toFile()));
+                    }
+                }
+                if (results.isEmpty()) {
+                    continue;
                 }
                 System.out.printf(
                         Locale.ROOT,
