@@ -133,7 +133,9 @@ public final class QueueLane {
     public CompletableFuture<List<LeasedRecord>> whenReady(long groupId, String member, AcquireTerms terms) {
         dispatcher.seen(groupId, member);
         CompletableFuture<List<LeasedRecord>> ready = waiters.add(groupId, member, terms);
-        executor.execute(partition::proceed); // appends that would rather wait do not where they are awaited
+        if (partition.bytesBeingAppended() > 0) { // those that would rather wait do not where they are awaited
+            executor.execute(partition::proceed);
+        }
         return ready;
     }
 

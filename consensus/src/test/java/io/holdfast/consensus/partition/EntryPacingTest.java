@@ -98,6 +98,12 @@ class EntryPacingTest {
         assertThat(pacing.waitsForCommand("a", NO_TURN)).isFalse();
     }
 
+    @Test
+    void shouldHaveRoomOnThisMachine() {
+        assertThat(EntryPacing.ofThisMachine((run, delay) -> {}).tryAcquire(NO_TURN))
+                .isNotNull();
+    }
+
     /** Queues with entries of random length, some stuck for good, some refused at once: every queue gets on. */
     @Test
     void shouldLetEveryQueueFinishWhateverTheOthersDo() {
