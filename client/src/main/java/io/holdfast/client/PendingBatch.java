@@ -12,6 +12,7 @@ import io.holdfast.v1.PublishResult;
 import io.holdfast.v1.PublishStreamRequest;
 import io.holdfast.v1.Sequence;
 import io.holdfast.v1.TopicPartition;
+import io.holdfast.v1.WriteOutcome;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -141,8 +142,9 @@ final class PendingBatch {
         return sentOn != null;
     }
 
-    boolean everSent() {
-        return timesSent > 0;
+    /** What is known of it as long as no answer came. */
+    WriteOutcome outcome() {
+        return timesSent > 0 ? WriteOutcome.WRITE_OUTCOME_UNKNOWN : WriteOutcome.WRITE_OUTCOME_NOT_APPLIED;
     }
 
     long sentNanos() {

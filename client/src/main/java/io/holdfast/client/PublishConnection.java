@@ -13,7 +13,7 @@ import java.util.Map;
  * A producer's stream to one node. Guarded by the producer's lock, except for gRPC's callbacks, which take it.
  */
 final class PublishConnection {
-    private final Producer producer;
+    private final BatchSender sender;
     private final String address;
     private final Context.CancellableContext context = Context.ROOT.withCancellation();
     private final Map<Long, PendingBatch> waiting = new HashMap<>();
@@ -21,19 +21,19 @@ final class PublishConnection {
     private long nextId;
     private long heardNanos = System.nanoTime();
 
-    PublishConnection(Producer producer, Connections connections, String address) {
-        this.producer = producer;
+    PublishConnection(BatchSender sender, Connections connections, String address) {
+        this.sender = sender;
         this.address = address;
         connections.retryNow(address);
         StreamObserver<PublishStreamResponse> in = new StreamObserver<>() {
             @Override
             public void onNext(PublishStreamResponse response) {
-                producer.answered(PublishConnection.this, response);
+                sender.answered(PublishConnection.this, response);
             }
 
             @Override
             public void onError(Throwable t) {
-                producer.broken(PublishConnection.this, HoldfastException.of(t));
+                sender.broken(PublishConnection.this, HoldfastException.of(t));
             }
 
             @Override
@@ -46,7 +46,7 @@ final class PublishConnection {
         StreamObserver<PublishStreamRequest>[] opened = newArray();
         // Answers are taken on the connection's thread, which then sends what they make room for.
         context.run(() -> opened[0] = LogServiceGrpc.newStub(connections.to(address))
-                .withExecutor(producer::withoutTheLock)
+                .withExecutor(sender::withoutTheLock)
                 .publishStream(in));
         out = opened[0];
     }
