@@ -24,8 +24,6 @@ import org.jspecify.annotations.Nullable;
 final class BatchSender {
     /** Unanswered bytes per partition, unless that were fewer than the eager batches: enough to keep a leader busy. */
     private static final long BYTES_IN_FLIGHT = 4 << 20;
-    /** That a leader is named: after more attempts than that it takes a pause. */
-    private static final int ATTEMPTS_AT_ONCE = 3;
 
     private final ProducerSettings settings;
     private final ProducerIdentity identity;
@@ -270,8 +268,9 @@ final class BatchSender {
     private static void backOff(Lane lane, HoldfastException error) {
         boolean notLeader = error.reason() == ErrorReason.ERROR_REASON_NOT_LEADER;
         Duration retryAfter = error.retryAfter();
-        boolean moved = notLeader && error.facts().containsKey("leader_address");
-        if (!moved || lane.attempts() > ATTEMPTS_AT_ONCE) {
+        if (notLeader && error.facts().containsKey("leader_address")) {
+            lane.redirect();
+        } else {
             lane.backOff(retryAfter == null || notLeader ? 0 : retryAfter.toNanos());
         }
     }

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 final class Lane {
     private static final long BACKOFF_MIN_NANOS = 10_000_000L;
     private static final long BACKOFF_MAX_NANOS = 200_000_000L;
+    private static final int REDIRECTS_AT_ONCE_MAX = 3;
 
     private final PartitionKey key;
     private final Deque<PendingBatch> queue = new ArrayDeque<>();
@@ -194,6 +195,18 @@ final class Lane {
         notBeforeNanos = System.nanoTime() + Math.max(atLeastNanos, backoffNanos);
         backoffNanos = Math.min(2 * backoffNanos, BACKOFF_MAX_NANOS);
         attempts++;
+    }
+
+    /**
+     * Another node is said to lead: tries there at once, but for the first few attempts only. Nodes that each name the other
+     * would be asked in turn without a pause.
+     */
+    void redirect() {
+        if (attempts < REDIRECTS_AT_ONCE_MAX) {
+            attempts++;
+        } else {
+            backOff(0);
+        }
     }
 
     /** Who leads is not who was last sent to: try at once. */
