@@ -328,10 +328,10 @@ public final class Node implements Closeable {
                 .mapToInt(PartitionReplica::waiters)
                 .sum());
         registry.register("holdfast.segment.written.bytes", (Gauge<Long>) () -> state.replicas().values().stream()
-                .mapToLong(PartitionReplica::bytesWritten)
+                .mapToLong(replica -> replica.log().bytesWritten())
                 .sum());
         registry.register("holdfast.segment.flushes", (Gauge<Long>) () -> state.replicas().values().stream()
-                .mapToLong(PartitionReplica::flushes)
+                .mapToLong(replica -> replica.log().flushes())
                 .sum());
         registry.register("holdfast.disk.free.bytes", (Gauge<Long>) disk::freeBytes);
         registry.register("holdfast.connections", (Gauge<Integer>) server::connections);

@@ -1,33 +1,18 @@
 package io.holdfast.consensus.partition;
 
 import com.google.protobuf.InvalidProtocolBufferException;
-import io.holdfast.consensus.compaction.Compactions;
-import io.holdfast.consensus.dedup.DedupTable;
-import io.holdfast.consensus.dedup.MessageId;
-import io.holdfast.consensus.queue.QueueTable;
 import io.holdfast.consensus.raft.CheckpointSource;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.raft.GroupListener;
 import io.holdfast.consensus.raft.GroupMachine;
 import io.holdfast.consensus.raft.RaftBytes;
 import io.holdfast.consensus.raft.RaftLogFiles;
-import io.holdfast.consensus.schedule.SchedulePartition;
-import io.holdfast.consensus.schedule.SchedulePosition;
 import io.holdfast.consensus.schedule.ScheduleTable;
-import io.holdfast.consensus.stream.StreamGroupTable;
-import io.holdfast.internal.v1.AppendCommand;
-import io.holdfast.internal.v1.BatchHeader;
-import io.holdfast.internal.v1.BatchReply;
-import io.holdfast.internal.v1.BatchResult;
-import io.holdfast.internal.v1.CompactionState;
 import io.holdfast.internal.v1.FetchCheckpointResponse;
 import io.holdfast.internal.v1.PartitionCheckpoint;
 import io.holdfast.internal.v1.PartitionCommand;
 import io.holdfast.internal.v1.PartitionReply;
 import io.holdfast.internal.v1.ProducerRow;
-import io.holdfast.internal.v1.ScheduleKey;
-import io.holdfast.internal.v1.SplitState;
-import io.holdfast.storage.log.AcceptedBatch;
 import io.holdfast.storage.log.DurableDirectory;
 import io.holdfast.storage.log.FrameId;
 import io.holdfast.storage.log.LogCheckpoint;
@@ -48,7 +33,6 @@ import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
-import java.util.function.Function;
 import org.apache.ratis.proto.RaftProtos.LogEntryProto;
 import org.apache.ratis.protocol.Message;
 import org.apache.ratis.protocol.RaftClientRequest;
@@ -58,7 +42,7 @@ import org.apache.ratis.thirdparty.com.google.protobuf.ByteString;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The state machine of a partition: its log, its producers, its clock.
+ * The state machine of a partition: its log, and its {@link PartitionState state} beside it.
  *
  * <p>Payload bytes go from Raft straight into the log's segments ({@code write}, {@code read}, {@code truncate} of
  * Ratis' DataApi), once per replica; the Raft log keeps a header of some tens of bytes. {@code write} completes only
@@ -73,21 +57,12 @@ final class PartitionMachine extends GroupMachine {
     private final CheckpointSource source;
     private final CheckpointTransfers transfers = new CheckpointTransfers();
     private final HighWatermark highWatermark;
-    private final ProducerTable producers = new ProducerTable();
-    private final QueueTable queues = new QueueTable();
-    private final StreamGroupTable streamGroups = new StreamGroupTable();
-    private final ScheduleTable schedule;
-    private final DedupTable dedup;
-    private final Admission admission;
+    private final PartitionState state;
     /** Held for writing while the log is being replaced by a copied one; nested inside the state lock. */
     private final ReadWriteLock replacing = new ReentrantReadWriteLock();
 
     private volatile @Nullable PartitionLog log;
     private String logFolder = PartitionPaths.FIRST_LOG_FOLDER;
-    private long rowsGeneration;
-    private long nowMs;
-    private SplitState split = SplitState.getDefaultInstance();
-    private CompactionState compaction = CompactionState.getDefaultInstance();
     private boolean released;
 
     PartitionMachine(
@@ -107,9 +82,7 @@ final class PartitionMachine extends GroupMachine {
         this.highWatermark = highWatermark;
         this.payloadReaders = payloadReaders;
         this.rows = new CheckpointRows(tables, group);
-        this.schedule = new ScheduleTable(rows.scheduled(rowsGeneration));
-        this.dedup = new DedupTable(rows.messageIds(rowsGeneration));
-        this.admission = new Admission(producers, schedule, dedup);
+        this.state = new PartitionState(rows);
         this.source = source;
     }
 
@@ -149,25 +122,14 @@ final class PartitionMachine extends GroupMachine {
         PartitionCheckpoint checkpoint = stored.checkpoint();
         restore(stored, open(checkpoint.getLogFolder(), CheckpointRows.toLog(checkpoint), required));
         paths.deleteAllBut(logFolder);
-        rows.deleteAllBut(rowsGeneration);
+        rows.deleteAllBut(state.rowsGeneration());
         return TermIndex.valueOf(checkpoint.getAppliedTerm(), checkpoint.getAppliedIndex());
     }
 
     private void restore(PartitionRows stored, PartitionLog opened) {
-        PartitionCheckpoint checkpoint = stored.checkpoint();
-        logFolder = checkpoint.getLogFolder();
-        nowMs = checkpoint.getNowMs();
+        logFolder = stored.checkpoint().getLogFolder();
         log = opened;
-        producers.clear();
-        stored.producers().forEach(entry -> producers.put(entry.getProducerId(), entry.getRow()));
-        queues.load(checkpoint.getQueueClockMs(), stored.queues());
-        streamGroups.load(stored.streamGroups());
-        rowsGeneration = checkpoint.getRowsGeneration();
-        schedule.load(checkpoint.getSchedule(), rows.scheduled(rowsGeneration));
-        dedup.load(checkpoint.getDedup(), rows.messageIds(rowsGeneration));
-        split = checkpoint.getSplit();
-        compaction = checkpoint.getCompaction();
-        admission.setKeysVersion(split.getVersion());
+        state.load(stored);
         highWatermark.set(opened.nextOffset());
     }
 
@@ -180,16 +142,9 @@ final class PartitionMachine extends GroupMachine {
         PartitionCheckpoint.Builder checkpoint = PartitionCheckpoint.newBuilder()
                 .setAppliedIndex(appliedUpTo.getIndex())
                 .setAppliedTerm(appliedUpTo.getTerm())
-                .setNowMs(nowMs)
-                .setQueueClockMs(queues.clockMs())
-                .setLogFolder(logFolder)
-                .setSchedule(schedule.state())
-                .setDedup(dedup.state())
-                .setRowsGeneration(rowsGeneration)
-                .setSplit(split)
-                .setCompaction(compaction);
+                .setLogFolder(logFolder);
         CheckpointRows.addLog(checkpoint, log().checkpoint());
-        rows.store(checkpoint.build(), producers, queues, streamGroups, schedule, dedup);
+        state.store(checkpoint);
         log().checkpointStored();
     }
 
@@ -281,79 +236,13 @@ final class PartitionMachine extends GroupMachine {
 
     @Override
     protected Message apply(FrameOfEntry frame, LogEntryProto entry) throws IOException {
-        PartitionCommand command = command(entry);
-        nowMs = Math.max(nowMs, command.getNowMs());
-        PartitionReply.Builder reply = PartitionReply.newBuilder().setAppendTimeMs(nowMs);
-        switch (command.getCommandCase()) {
-            case APPEND -> append(new FrameId(frame.index(), frame.term()), command.getAppend(), reply);
-            case TRIM -> {
-                log().trim(command.getTrim().getBeforeOffset());
-                queues.trimmed(log().startOffset());
-            }
-            case STREAM -> reply.addAllStream(streamGroups.apply(command.getStream(), frame.term(), nowMs));
-            case CANCEL -> {
-                for (ScheduleKey key : command.getCancel().getKeysList()) {
-                    reply.addCancelled(schedule.remove(SchedulePosition.of(key)));
-                }
-            }
-            case SPLIT -> {
-                if (command.getSplit().getVersion() > split.getVersion()) {
-                    split = SplitState.newBuilder()
-                            .setVersion(command.getSplit().getVersion())
-                            .setOffset(log().nextOffset())
-                            .build();
-                    admission.setKeysVersion(split.getVersion());
-                }
-                reply.setSplitOffset(split.getOffset());
-            }
-            case COMPACT -> {
-                log().remove(Compactions.removed(command.getCompact()));
-                compaction = Compactions.after(compaction, command.getCompact(), nowMs);
-            }
-            case EVICT_PRODUCERS ->
-                command.getEvictProducers().getProducerIdsList().forEach(producers::evict);
-            default -> {
-                if (!command.hasQueue()) {
-                    throw new IOException("entry " + frame.index() + " holds a command of a later version");
-                }
-            }
-        }
-        if (command.hasQueue()) {
-            reply.addAllQueue(queues.apply(command.getQueue(), nowMs, log().startOffset(), log().nextOffset()));
-        }
-        reply.setLogStartOffset(log().startOffset()).setHighWatermark(log().nextOffset());
-        return Message.valueOf(RaftBytes.of(reply.build()));
+        PartitionReply reply = state.apply(command(entry), new FrameId(frame.index(), frame.term()), log());
+        return Message.valueOf(RaftBytes.of(reply));
     }
 
     @Override
     protected void applied() {
         highWatermark.advance(log().nextOffset());
-    }
-
-    private void append(FrameId id, AppendCommand append, PartitionReply.Builder reply) throws IOException {
-        if (append.hasSkipFrom()) {
-            log().skip(append.getSkipFrom(), append.getBeginOffset());
-        } else if (append.hasBeginOffset()) {
-            log().begin(append.getBeginOffset());
-        }
-        List<AcceptedBatch> accepted = new ArrayList<>();
-        long offset = log().nextOffset();
-        int position = 0;
-        for (BatchHeader batch : append.getBatchesList()) {
-            BatchReply result = admission.admit(batch, offset, nowMs);
-            if (result.getResult() == BatchResult.BATCH_RESULT_APPENDED) {
-                int skip = result.getAlreadyStored();
-                int count = batch.getRecordCount() - skip;
-                accepted.add(new AcceptedBatch(position, batch.getSize(), count, skip, batch.getCrc()));
-                offset += count;
-            }
-            position += batch.hasScheduled() ? 0 : batch.getSize();
-            reply.addBatches(result);
-        }
-        admission.flush(nowMs);
-        if (position > 0) {
-            log().apply(id, nowMs, accepted);
-        }
     }
 
     /** Whether bytes of the entry are in a segment. */
@@ -362,67 +251,27 @@ final class PartitionMachine extends GroupMachine {
                 && command.getAppend().getBatchesList().stream().anyMatch(batch -> !batch.hasScheduled());
     }
 
-    // ---- questions
+    /** Asks the state a short question. */
+    <T> T ask(PartitionState.Question<T> question) throws IOException {
+        synchronized (stateLock()) {
+            return question.of(state);
+        }
+    }
 
+    /** What is known of a producer; null for nothing. */
     @Nullable
     ProducerRow producer(long producerId) {
         synchronized (stateLock()) {
-            return producers.row(producerId);
-        }
-    }
-
-    /** Asks the queue groups' state a short question. */
-    <T> T queues(Function<QueueTable, T> question) {
-        synchronized (stateLock()) {
-            return question.apply(queues);
-        }
-    }
-
-    /** Asks what is kept for later a short question. */
-    <T> T schedule(SchedulePartition.Question<T> question) throws IOException {
-        synchronized (stateLock()) {
-            return question.of(schedule);
+            return state.producers().row(producerId);
         }
     }
 
     /** What is kept for later, for those of its questions that any thread may ask. */
     ScheduleTable schedule() {
-        return schedule;
-    }
-
-    /** Asks whether one of these ids is known now. */
-    boolean isAnyKnown(List<MessageId> ids, long windowMs) throws IOException {
-        synchronized (stateLock()) {
-            for (MessageId id : ids) {
-                if (dedup.find(id, nowMs, windowMs) != null) {
-                    return true;
-                }
-            }
-            return false;
-        }
-    }
-
-    /** Asks the stream groups' state a short question. */
-    <T> T streamGroups(Function<StreamGroupTable, T> question) {
-        synchronized (stateLock()) {
-            return question.apply(streamGroups);
-        }
-    }
-
-    List<Long> evictableProducers(long clockMs, long idleMs, long namedIdleMs, int cap) {
-        synchronized (stateLock()) {
-            return producers.evictable(clockMs, idleMs, namedIdleMs, cap);
-        }
+        return state.schedule();
     }
 
     // ---- compaction
-
-    /** How far the log is compacted. */
-    CompactionState compaction() {
-        synchronized (stateLock()) {
-            return compaction;
-        }
-    }
 
     @Override
     public boolean hasPayloads() {
@@ -555,7 +404,7 @@ final class PartitionMachine extends GroupMachine {
 
     private long rowsGeneration() {
         synchronized (stateLock()) {
-            return rowsGeneration;
+            return state.rowsGeneration();
         }
     }
 

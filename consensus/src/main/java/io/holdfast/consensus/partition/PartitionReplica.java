@@ -17,18 +17,11 @@ import io.holdfast.internal.v1.ProducerRow;
 import io.holdfast.internal.v1.QueueCommand;
 import io.holdfast.internal.v1.SplitCommand;
 import io.holdfast.internal.v1.TrimCommand;
-import io.holdfast.storage.log.DamagedLogException;
-import io.holdfast.storage.log.LogSlice;
-import io.holdfast.storage.log.OffsetOutOfRangeException;
-import io.holdfast.storage.log.PartitionLog;
-import io.holdfast.storage.log.ReadMemory;
 import io.holdfast.v1.ErrorReason;
-import io.holdfast.v1.Start;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
@@ -52,8 +45,8 @@ public final class PartitionReplica {
     private final IntFunction<String> addressOf;
     private final LongSupplier clockMs;
     private final Waker waker;
-    private final Consumer<String> onDamage;
     private final HighWatermark highWatermark = new HighWatermark();
+    private final ReplicaLog log;
     private final AppendQueue appends;
     private final ReadBarriers barriers;
     private final ReplicaQueues queues;
@@ -77,8 +70,6 @@ public final class PartitionReplica {
     private volatile boolean full;
     private final ByteRate rate = new ByteRate();
     private volatile long usedNanos = System.nanoTime();
-    private volatile long bytesWrittenBefore;
-    private volatile long flushesBefore;
 
     /** Sees to replicas that are at rest. */
     public interface Waker {
@@ -103,7 +94,7 @@ public final class PartitionReplica {
             StreamResources streamResources,
             ScheduleResources scheduleResources,
             Consumer<String> onDamage) {
-        this.onDamage = onDamage;
+        this.log = new ReplicaLog(this, onDamage);
         this.group = group;
         this.restingLog = restingLog;
         this.addressOf = addressOf;
@@ -196,16 +187,15 @@ public final class PartitionReplica {
     }
 
     /** Before Raft closes: appends wait, and reads are to be tried again, but for what this frozen log knows. */
-    void closing(RestingLog log) {
+    void closing(RestingLog frozen) {
         PartitionMachine before = machine;
         if (before != null) {
-            bytesWrittenBefore += before.log().bytesWritten();
-            flushesBefore += before.log().flushes();
+            log.closing(before.log());
         }
         synchronized (phase) {
             appends.hold();
             settled = false;
-            restingLog = log;
+            restingLog = frozen;
             machine = null;
         }
         queues.lane().follows(notLeader());
@@ -213,8 +203,8 @@ public final class PartitionReplica {
     }
 
     /** Raft is closed: reads go to the closed log from here on. */
-    void closed(RestingLog log) {
-        restingLog = log;
+    void closed(RestingLog closed) {
+        restingLog = closed;
         atRest = true;
     }
 
@@ -387,7 +377,7 @@ public final class PartitionReplica {
     /** Makes the log start at this offset; completes with where it starts now. */
     public CompletableFuture<Long> trim(long beforeOffset) {
         if (beforeOffset > highWatermark.value()) {
-            return CompletableFuture.failedFuture(outOfRange(beforeOffset));
+            return CompletableFuture.failedFuture(log.outOfRange(beforeOffset));
         }
         PartitionCommand trim = command()
                 .setTrim(TrimCommand.newBuilder().setBeforeOffset(beforeOffset))
@@ -417,11 +407,12 @@ public final class PartitionReplica {
 
     /** Forgets producers that have been idle too long, or are too many. A no-op on followers. */
     public void evictProducers(long idleMs, long namedIdleMs, int cap) {
-        PartitionMachine open = machine;
-        if (open == null || !group.isReadyLeader()) {
+        if (!isOpen() || !group.isReadyLeader()) {
             return;
         }
-        List<Long> evictable = open.evictableProducers(clockMs.getAsLong(), idleMs, namedIdleMs, cap);
+        List<Long> evictable = ask(
+                open -> open.ask(state -> state.producers().evictable(clockMs.getAsLong(), idleMs, namedIdleMs, cap)),
+                atRest -> List.of());
         if (!evictable.isEmpty()) {
             propose(command()
                     .setEvictProducers(EvictProducersCommand.newBuilder().addAllProducerIds(evictable))
@@ -429,7 +420,12 @@ public final class PartitionReplica {
         }
     }
 
-    // ---- for what the replica has besides its log
+    // ---- what it has
+
+    /** Reads of its log. */
+    public ReplicaLog log() {
+        return log;
+    }
 
     public ReplicaQueues queues() {
         return queues;
@@ -449,6 +445,23 @@ public final class PartitionReplica {
 
     public ReplicaCompaction compaction() {
         return compaction;
+    }
+
+    /** Null at rest. */
+    @Nullable
+    PartitionMachine machine() {
+        return machine;
+    }
+
+    /** Null while open. */
+    @Nullable
+    RestingLog restingLog() {
+        return restingLog;
+    }
+
+    /** Somebody needs it open. */
+    void use() {
+        usedNanos = System.nanoTime();
     }
 
     interface Question<O, T> {
@@ -471,7 +484,7 @@ public final class PartitionReplica {
             }
             throw new IOException("it is being opened");
         } catch (IOException e) {
-            throw damaged(e);
+            throw log.damaged(e);
         }
     }
 
@@ -524,16 +537,10 @@ public final class PartitionReplica {
         return result;
     }
 
-    // ---- reads
+    // ---- what can be read, and how fresh it is
 
     public long highWatermark() {
         return highWatermark.value();
-    }
-
-    public long startOffset() {
-        PartitionMachine open = machine;
-        RestingLog atRest = restingLog;
-        return open != null ? open.log().startOffset() : atRest == null ? 0 : atRest.startOffset();
     }
 
     /**
@@ -571,119 +578,12 @@ public final class PartitionReplica {
         return awake().thenCompose(ok -> whenOpen.get());
     }
 
-    /** Whole batches from this offset on; see {@link io.holdfast.storage.log.PartitionLog#read}. */
-    public LogSlice read(long offset, long untilOffset, int bytesMax) {
-        return read(offset, untilOffset, bytesMax, ReadMemory.FRESH);
-    }
-
-    /** As {@link #read(long, long, int)}, into memory that the caller gives. */
-    public LogSlice read(long offset, long untilOffset, int bytesMax, ReadMemory memory) {
-        PartitionMachine open = machine;
-        RestingLog atRest = restingLog;
-        try {
-            if (open != null) {
-                usedNanos = System.nanoTime();
-                return open.log().read(offset, untilOffset, bytesMax, memory);
-            }
-            if (atRest != null) {
-                return atRest.read(offset, untilOffset, bytesMax, memory);
-            }
-            throw new IOException("it is being opened");
-        } catch (OffsetOutOfRangeException e) {
-            throw outOfRange(offset);
-        } catch (IOException e) {
-            throw damaged(e);
-        }
-    }
-
-    /**
-     * Reads batches and compares them with their checksums, without counting as use. Damage is reported as that found by
-     * any read.
-     *
-     * @return bytes read, and where to go on; nothing if there is nothing from there on
-     * @throws IOException if the log is being opened, closed or replaced, or is damaged there
-     */
-    public Checked check(long offset, int bytesMax) throws IOException {
-        LogSlice slice = look(Math.max(offset, startOffset()), highWatermark(), bytesMax);
-        return new Checked(slice.bytes().remaining(), slice.nextOffset());
-    }
-
-    /** As {@link #read}, without counting as use; of offsets that are not there it says that there is nothing. */
-    LogSlice look(long offset, long untilOffset, int bytesMax) throws IOException {
-        PartitionMachine open = machine;
-        RestingLog atRest = restingLog;
-        try {
-            if (open != null) {
-                return open.log().read(offset, untilOffset, bytesMax);
-            } else if (atRest != null) {
-                return atRest.read(offset, untilOffset, bytesMax, ReadMemory.FRESH);
-            }
-            throw new IOException("it is being opened");
-        } catch (DamagedLogException e) {
-            onDamage.accept(String.valueOf(e.getMessage()));
-            throw e;
-        } catch (OffsetOutOfRangeException e) { // trimmed, or replaced
-            return new LogSlice(List.of(), ByteBuffer.allocate(0), Math.max(offset, startOffset()));
-        }
-    }
-
-    /** What {@link #check} has read. */
-    public record Checked(int bytes, long nextOffset) {}
-
-    /** Offset of the first record appended at or after this time, or the high watermark. */
-    public long offsetAt(long timeMs) {
-        return ask(open -> open.log().offsetAt(timeMs), atRest -> atRest.offsetAt(timeMs));
-    }
-
-    /** What a position comes to here, an offset as it is; nothing set: earliest. */
-    public long offsetOf(Start position) {
-        return switch (position.getAtCase()) {
-            case OFFSET -> position.getOffset();
-            case TIME ->
-                offsetAt(position.getTime().getSeconds() * 1000
-                        + position.getTime().getNanos() / 1_000_000);
-            case LATEST -> highWatermark();
-            default -> startOffset();
-        };
-    }
-
-    /** Where the log would start if it had at most so many bytes; see {@link PartitionLog#offsetKeeping}. */
-    public long offsetKeeping(long bytesMax) {
-        return ask(open -> open.log().offsetKeeping(bytesMax), atRest -> atRest.offsetKeeping(bytesMax));
-    }
-
-    /** Bytes of the batches that are kept. */
-    public long bytesKept() {
-        return ask(open -> open.log().bytesKept(), RestingLog::bytesKept);
-    }
-
-    private Refusal outOfRange(long offset) {
-        long start = startOffset();
-        long end = highWatermark();
-        return Refusal.of(
-                ErrorReason.ERROR_REASON_OFFSET_OUT_OF_RANGE,
-                "start between " + start + " and " + end + ": offset " + Long.toUnsignedString(offset)
-                        + " is not in the log",
-                Map.of("log_start_offset", Long.toString(start), "high_watermark", Long.toString(end)));
-    }
-
-    private Refusal damaged(IOException e) {
-        if (e instanceof DamagedLogException) {
-            onDamage.accept(String.valueOf(e.getMessage()));
-            return Refusal.of(
-                    ErrorReason.ERROR_REASON_DATA_DAMAGED,
-                    "ask another replica: this one holds damaged bytes there: " + e.getMessage());
-        }
-        return Refusal.of(
-                ErrorReason.ERROR_REASON_UNAVAILABLE, "try again: the log is being replaced: " + e.getMessage());
-    }
-
     /** What this replica knows of a producer; completes with null if nothing. */
     public CompletableFuture<@Nullable ProducerRow> producer(long producerId) {
         return awake().thenCompose(ok -> barriers.fresh()).thenApply(ok -> {
             PartitionMachine open = machine;
             if (open == null) {
-                throw damaged(new IOException("the replica went to rest"));
+                throw log.damaged(new IOException("the replica went to rest"));
             }
             return open.producer(producerId);
         });
@@ -696,23 +596,5 @@ public final class PartitionReplica {
             throw new IOException(group.group() + " is at rest here");
         }
         open.sendCheckpoint(minIndex, part);
-    }
-
-    // ---- figures
-
-    public long bytesOnDisk() {
-        PartitionMachine open = machine;
-        RestingLog atRest = restingLog;
-        return open != null ? open.log().bytesOnDisk() : atRest == null ? 0 : atRest.bytesOnDisk();
-    }
-
-    public long bytesWritten() {
-        PartitionMachine open = machine;
-        return bytesWrittenBefore + (open == null ? 0 : open.log().bytesWritten());
-    }
-
-    public long flushes() {
-        PartitionMachine open = machine;
-        return flushesBefore + (open == null ? 0 : open.log().flushes());
     }
 }

@@ -23,7 +23,7 @@ public final class ReplicaCompaction {
 
     /** How far the partition is compacted. */
     public CompactionState state() {
-        return replica.ask(PartitionMachine::compaction, RestingLog::compaction);
+        return replica.ask(open -> open.ask(PartitionState::compaction), RestingLog::compaction);
     }
 
     /** Bytes of the batches from this offset on. */
@@ -33,7 +33,7 @@ public final class ReplicaCompaction {
 
     /** When the first record from this offset on was appended; the most there is if there is none. */
     public long appendedMs(long offset) throws IOException {
-        var batches = replica.look(offset, replica.highWatermark(), 1).batches();
+        var batches = replica.log().look(offset, replica.highWatermark(), 1).batches();
         return batches.isEmpty() ? Long.MAX_VALUE : batches.get(0).appendMs();
     }
 
@@ -48,7 +48,7 @@ public final class ReplicaCompaction {
 
     /** A pass over this replica's records. */
     public CompactionPass.Source source() {
-        return replica::look;
+        return replica.log()::look;
     }
 
     private void write(CompactCommand command) throws IOException, InterruptedException {

@@ -35,7 +35,9 @@ public final class ReplicaMessageIds {
         answered.whenComplete((ok, failure) -> leave(ids.ids()));
         // Now that they are under way nobody else gets by; what came before is known, or is under way too.
         try {
-            return alone && !replica.ask(open -> open.isAnyKnown(ids.ids(), ids.windowMs()), atRest -> false);
+            return alone
+                    && !replica.ask(
+                            open -> open.ask(state -> state.isAnyKnown(ids.ids(), ids.windowMs())), atRest -> false);
         } catch (Refusal cannotTell) {
             return false; // the append will say why
         }

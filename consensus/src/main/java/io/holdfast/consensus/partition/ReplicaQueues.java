@@ -128,17 +128,20 @@ public final class ReplicaQueues extends ReplicaLeadership implements QueueParti
 
     @Override
     public <T> T ask(Function<QueueTable, T> question) {
-        return replica().ask(open -> open.queues(question), atRest -> question.apply(atRest.queues()));
+        return replica()
+                .ask(
+                        open -> open.ask(state -> question.apply(state.queues())),
+                        atRest -> question.apply(atRest.queues()));
     }
 
     @Override
     public LogSlice read(long offset, long untilOffset, int bytesMax) {
-        return replica().read(offset, untilOffset, bytesMax);
+        return replica().log().read(offset, untilOffset, bytesMax);
     }
 
     @Override
     public long startOffset() {
-        return replica().startOffset();
+        return replica().log().startOffset();
     }
 
     @Override
@@ -148,7 +151,7 @@ public final class ReplicaQueues extends ReplicaLeadership implements QueueParti
 
     @Override
     public long offsetAt(long timeMs) {
-        return replica().offsetAt(timeMs);
+        return replica().log().offsetAt(timeMs);
     }
 
     @Override

@@ -83,7 +83,8 @@ public final class ReplicaSchedule extends ReplicaLeadership implements Schedule
     /** At rest, the answer comes from what was stored. */
     @Override
     public <T> T ask(Question<T> question) {
-        return replica().ask(open -> open.schedule(question), atRest -> atRest.schedule(question));
+        return replica()
+                .ask(open -> open.ask(state -> question.of(state.schedule())), atRest -> atRest.schedule(question));
     }
 
     @Override

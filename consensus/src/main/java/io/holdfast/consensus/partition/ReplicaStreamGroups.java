@@ -38,7 +38,7 @@ public final class ReplicaStreamGroups extends ReplicaLeadership implements Stre
     /** Of a replica that is open. */
     @Override
     public <T> T ask(Function<StreamGroupTable, T> question) {
-        return replica().ask(open -> open.streamGroups(question), atRest -> {
+        return replica().ask(open -> open.ask(state -> question.apply(state.streamGroups())), atRest -> {
             throw notLeader();
         });
     }

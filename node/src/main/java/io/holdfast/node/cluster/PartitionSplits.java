@@ -84,7 +84,7 @@ final class PartitionSplits {
     private void endIfOver(TopicRow topic, ParentPartition parent) {
         PartitionReplica replica = led(topic, parent.getPartition());
         GroupId group = MetadataImage.group(topic, parent.getPartition());
-        if (replica == null || replica.startOffset() < parent.getEndOffset() || !underWay.add(group)) {
+        if (replica == null || replica.log().startOffset() < parent.getEndOffset() || !underWay.add(group)) {
             return;
         }
         metadata.submit(

@@ -243,7 +243,7 @@ public final class ReplicaReconciler implements Closeable {
 
     private void housekeepIfDue(GroupId group, PartitionReplica replica) {
         long now = System.currentTimeMillis();
-        long written = replica.bytesWritten();
+        long written = replica.log().bytesWritten();
         Long last = housekeptAt.putIfAbsent(group, now);
         // By bytes too: restart reads again what came after the checkpoint.
         boolean much = written - checkpointedBytes.getOrDefault(group, 0L) > CHECKPOINT_BYTES;

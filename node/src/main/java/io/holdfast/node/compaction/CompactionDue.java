@@ -40,9 +40,9 @@ final class CompactionDue {
             throws IOException {
         CompactionState state = replica.compaction().state();
         long afterMs = afterMs(config);
-        long start = replica.startOffset();
+        long start = replica.log().startOffset();
         long dirtyFrom = Math.max(start, state.getCompactedTo());
-        long old = afterMs == 0 ? replica.highWatermark() : replica.offsetAt(nowMs - afterMs);
+        long old = afterMs == 0 ? replica.highWatermark() : replica.log().offsetAt(nowMs - afterMs);
         long bound = Math.min(unsettled, old);
         long to = Math.max(dirtyFrom, bound);
         long tombstones =
@@ -57,7 +57,7 @@ final class CompactionDue {
         if (to <= from) {
             return false;
         }
-        long all = replica.bytesKept();
+        long all = replica.log().bytesKept();
         long dirty = replica.compaction().bytesFrom(from) - replica.compaction().bytesFrom(to);
         if (dirty >= DIRTY_BYTES_MIN && dirty >= all / 2) {
             return true;

@@ -248,11 +248,11 @@ final class LocalQueues {
         if (to.getAtCase() == Start.AtCase.AT_NOT_SET) {
             throw Refusal.invalid("say where to go");
         }
-        long offset = replica.offsetOf(to);
-        if (offset < replica.startOffset() || offset > replica.highWatermark()) {
+        long offset = replica.log().offsetOf(to);
+        if (offset < replica.log().startOffset() || offset > replica.highWatermark()) {
             throw Refusal.of(
                     ErrorReason.ERROR_REASON_OFFSET_OUT_OF_RANGE,
-                    "choose an offset between " + replica.startOffset() + " and " + replica.highWatermark());
+                    "choose an offset between " + replica.log().startOffset() + " and " + replica.highWatermark());
         }
         return offset;
     }

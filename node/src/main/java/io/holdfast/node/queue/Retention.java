@@ -63,13 +63,13 @@ final class Retention implements AutoCloseable {
     private void enforce(TopicRow topic, PartitionReplica replica) {
         TopicConfig config = topic.getConfig();
         boolean rejects = config.getRejectWhenFull() || config.getProtectUnsettled();
-        long limit = replica.startOffset();
+        long limit = replica.log().startOffset();
         if (config.hasRetainFor()) {
             long oldest = System.currentTimeMillis() - config.getRetainFor().getSeconds() * 1000;
-            limit = Math.max(limit, replica.offsetAt(oldest));
+            limit = Math.max(limit, replica.log().offsetAt(oldest));
         }
         if (config.getRetainBytes() > 0 && !config.getRejectWhenFull()) {
-            limit = Math.max(limit, replica.offsetKeeping(config.getRetainBytes()));
+            limit = Math.max(limit, replica.log().offsetKeeping(config.getRetainBytes()));
         }
         Collection<GroupRow> groups = state.image().groups().of(topic.getName());
         if (!groups.isEmpty()) {
@@ -82,13 +82,13 @@ final class Retention implements AutoCloseable {
             limit = settledGo ? Math.max(limit, settled) : limit;
             limit = config.getProtectUnsettled() ? Math.min(limit, settled) : limit;
         }
-        if (limit > replica.startOffset()) {
+        if (limit > replica.log().startOffset()) {
             replica.trim(limit).exceptionally(failure -> {
                 LOG.debug("a trim of {} waits: {}", replica.group().group(), failure.getMessage());
                 return 0L;
             });
         }
-        replica.setFull(rejects && config.getRetainBytes() > 0 && replica.bytesKept() >= config.getRetainBytes());
+        replica.setFull(rejects && config.getRetainBytes() > 0 && replica.log().bytesKept() >= config.getRetainBytes());
     }
 
     @Override

@@ -1,7 +1,7 @@
 package io.holdfast.node.scrub;
 
 import io.holdfast.consensus.partition.PartitionReplica;
-import io.holdfast.consensus.partition.PartitionReplica.Checked;
+import io.holdfast.consensus.partition.ReplicaLog.Checked;
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.node.cluster.ClusterState;
 import io.holdfast.node.cluster.NodeIdentity;
@@ -106,7 +106,7 @@ public final class Scrubber implements Closeable {
     private void round() throws InterruptedException {
         Map<GroupId, PartitionReplica> replicas = Map.copyOf(state.replicas());
         long total = replicas.values().stream()
-                .mapToLong(PartitionReplica::bytesOnDisk)
+                .mapToLong(replica -> replica.log().bytesOnDisk())
                 .sum();
         Map<GroupId, String> damaged = new LinkedHashMap<>();
         long checked = 0;
@@ -114,13 +114,13 @@ public final class Scrubber implements Closeable {
             long before = checked;
             long offset = 0;
             try {
-                Checked piece = one.getValue().check(offset, PIECE_BYTES);
+                Checked piece = one.getValue().log().check(offset, PIECE_BYTES);
                 while (piece.bytes() > 0) {
                     checked += piece.bytes();
                     offset = piece.nextOffset();
                     progress(checked, total, damaged);
                     pace(piece.bytes());
-                    piece = one.getValue().check(offset, PIECE_BYTES);
+                    piece = one.getValue().log().check(offset, PIECE_BYTES);
                 }
             } catch (DamagedLogException e) {
                 LOG.error("{} is damaged: {}", one.getKey(), e.getMessage());

@@ -287,11 +287,11 @@ public final class ClusterGrpc extends ClusterServiceGrpc.ClusterServiceImplBase
                 damage = replica.damage() != null ? replica.damage() : damage;
                 status.setRole(role(replica))
                         .setTerm(replica.group().term())
-                        .setLogStartOffset(replica.startOffset())
+                        .setLogStartOffset(replica.log().startOffset())
                         .setHighWatermark(replica.highWatermark())
                         .setAppliedIndex(Math.max(0, replica.group().appliedIndex()))
                         .setCommittedIndex(Math.max(0, replica.group().committedIndex()))
-                        .setBytesOnDisk(replica.bytesOnDisk());
+                        .setBytesOnDisk(replica.log().bytesOnDisk());
             } else if (damage == null) {
                 continue;
             }

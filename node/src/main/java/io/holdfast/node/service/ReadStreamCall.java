@@ -234,7 +234,7 @@ final class ReadStreamCall implements StreamObserver<ReadStreamRequest> {
                     .setResponse(ReadResponse.newBuilder()
                             .setNextOffset(read.offset)
                             .setHighWatermark(read.replica.highWatermark())
-                            .setLogStartOffset(read.replica.startOffset()))
+                            .setLogStartOffset(read.replica.log().startOffset()))
                     .build());
         }
     }

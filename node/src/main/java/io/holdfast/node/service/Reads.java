@@ -179,10 +179,10 @@ final class Reads {
         if (start.hasOffset() && start.getOffset() < 0) {
             throw Refusal.of(
                     ErrorReason.ERROR_REASON_OFFSET_OUT_OF_RANGE,
-                    "start between " + replica.startOffset() + " and " + replica.highWatermark() + ": offset "
+                    "start between " + replica.log().startOffset() + " and " + replica.highWatermark() + ": offset "
                             + Long.toUnsignedString(start.getOffset()) + " is not in the log");
         }
-        return replica.offsetOf(start);
+        return replica.log().offsetOf(start);
     }
 
     /** One unary read: freshness, position, maybe a wait, then whatever is there. */
@@ -216,7 +216,7 @@ final class Reads {
         long until = request.hasUntilOffset() ? request.getUntilOffset() : Long.MAX_VALUE;
         int bytesMax = (int)
                 Math.min(limits.readBytesMax(), request.getMaxBytes() <= 0 ? BYTES_DEFAULT : request.getMaxBytes());
-        LogSlice slice = replica.read(offset, until, bytesMax, memory);
+        LogSlice slice = replica.log().read(offset, until, bytesMax, memory);
         ReadResponse.Builder response = ReadResponse.newBuilder();
         long next = offset;
         if (request.getFormat() == ReadFormat.READ_FORMAT_BATCHES) {
@@ -238,7 +238,7 @@ final class Reads {
                 : ByteString.EMPTY;
         return response.setNextOffset(next)
                 .setHighWatermark(highWatermark)
-                .setLogStartOffset(replica.startOffset())
+                .setLogStartOffset(replica.log().startOffset())
                 .setHeader(headers.header()
                         .setTerm(replica.group().term())
                         .setSessionToken(Headers.token(token, group, next)))

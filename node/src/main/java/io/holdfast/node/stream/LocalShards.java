@@ -84,20 +84,20 @@ final class LocalShards {
 
     private static MeasureLagResponse measure(PartitionReplica replica, MeasureLagRequest request) {
         long nowMs = System.currentTimeMillis();
-        long start = replica.startOffset();
+        long start = replica.log().startOffset();
         long end = replica.highWatermark();
-        long offset = Math.max(start, Math.min(end, replica.offsetOf(request.getPosition())));
+        long offset = Math.max(start, Math.min(end, replica.log().offsetOf(request.getPosition())));
         MeasureLagResponse.Builder measured = MeasureLagResponse.newBuilder()
                 .setLogStartOffset(start)
                 .setEnd(end)
                 .setOffset(offset);
         if (offset < end) {
-            LogSlice slice = replica.read(offset, end, 1);
+            LogSlice slice = replica.log().read(offset, end, 1);
             if (!slice.batches().isEmpty()) {
                 measured.setAgeMs(Math.max(0, nowMs - slice.batches().get(0).appendMs()));
             }
         }
-        long minuteAgo = replica.offsetAt(nowMs - TimeUnit.SECONDS.toMillis(RATE_SECONDS));
+        long minuteAgo = replica.log().offsetAt(nowMs - TimeUnit.SECONDS.toMillis(RATE_SECONDS));
         measured.setProducedPerSecond(Math.max(0, end - minuteAgo) / (double) RATE_SECONDS);
         return measured.build();
     }
