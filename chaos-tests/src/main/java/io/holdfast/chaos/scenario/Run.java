@@ -12,7 +12,9 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
@@ -118,10 +120,10 @@ public final class Run {
 
     /** Waits until each workload has got some operations through. */
     public void awaitProgress(int operations) {
-        for (Workload workload : workloads) {
-            long target = workload.okCount() + operations;
-            ClusterView.await("progress of " + workload.name(), READY_PATIENCE, () -> workload.okCount() >= target);
-        }
+        Map<Workload, Long> targets = new LinkedHashMap<>();
+        workloads.forEach(workload -> targets.put(workload, workload.okCount() + operations));
+        targets.forEach((workload, target) -> ClusterView.await(
+                "progress of " + workload.name(), READY_PATIENCE, () -> workload.okCount() >= target));
     }
 
     public void kill(int node) throws IOException {
