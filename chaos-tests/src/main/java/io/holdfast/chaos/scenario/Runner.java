@@ -24,6 +24,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 
 /** Runs a scenario from an empty folder to a verdict. */
 public final class Runner {
@@ -87,7 +89,7 @@ public final class Runner {
         List<Run.Fault> faults = List.of();
         try (HoldfastClient client = HoldfastClient.connect(
                 arena.nodes().stream().map(arena::address).toList())) {
-            workloads.forEach(Workload::prepare);
+            atOnce(workloads, Workload::prepare);
             workloads.forEach(Workload::start);
             Run run = new Run(arena, client, workloads, seed, began, length);
             try {
@@ -97,9 +99,9 @@ public final class Runner {
                 problems.addAll(died(run));
                 run.mend();
                 run.awaitProgress(OPERATIONS_BEFORE);
-                workloads.forEach(Workload::stop);
+                atOnce(workloads, Workload::stop);
                 run.awaitAllCaughtUp();
-                workloads.forEach(Workload::readAll);
+                atOnce(workloads, Workload::readAll);
                 problems.addAll(died(run));
             } catch (Exception e) {
                 problems.add(e.toString());
@@ -136,6 +138,15 @@ public final class Runner {
                 faults,
                 arena.nodes(),
                 began);
+    }
+
+    /** Has each workload take a step, on a thread of its own, and waits for all of them. */
+    private static void atOnce(List<Workload> workloads, Consumer<Workload> step) {
+        CompletableFuture.allOf(workloads.stream()
+                        .map(workload -> CompletableFuture.runAsync(
+                                () -> step.accept(workload), task -> new Thread(task, workload.name()).start()))
+                        .toArray(CompletableFuture[]::new))
+                .join();
     }
 
     private static List<String> died(Run run) {
