@@ -18,6 +18,7 @@ import io.grpc.stub.ClientResponseObserver;
 import io.holdfast.client.HoldfastClient;
 import io.holdfast.client.Producer;
 import io.holdfast.client.ProducerRecord;
+import io.holdfast.client.ReaderSettings;
 import io.holdfast.record.Compression;
 import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordBatchBuilder;
@@ -141,6 +142,22 @@ class BadInputIT {
                 Status.Code.INVALID_ARGUMENT,
                 "INVALID_REQUEST",
                 "NOT_APPLIED");
+    }
+
+    /** A producer and a reader wait for a topic that they have not heard of; not for one that there is not. */
+    @Test
+    void shouldSayAtOnceThatThereIsNoSuchTopic() {
+        try (HoldfastClient own = cluster.connect();
+                Producer producer = own.newProducer()) {
+            long began = System.nanoTime();
+            assertThatThrownBy(() -> producer.send(ProducerRecord.of("mistyped", null, new byte[1])))
+                    .hasMessageContaining("create topic 'mistyped' first");
+            assertThatThrownBy(() -> own.newReader(ReaderSettings.of("mistyped")))
+                    .hasMessageContaining("create topic 'mistyped' first");
+            assertThat(Duration.ofNanos(System.nanoTime() - began))
+                    .as("each would wait ten seconds for it")
+                    .isLessThan(Duration.ofSeconds(10));
+        }
     }
 
     @Test

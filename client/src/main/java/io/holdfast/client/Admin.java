@@ -137,6 +137,27 @@ public final class Admin {
                 .getTopic();
     }
 
+    /**
+     * Asks whether there is a topic. Returns if there is, or if nobody can tell within this time.
+     *
+     * @throws HoldfastException TOPIC_NOT_FOUND if there is none now; a node that denies one has asked the others
+     */
+    void checkExists(String topic, Duration patience) {
+        GetTopicRequest request = GetTopicRequest.newBuilder().setName(topic).build();
+        try {
+            call(
+                    true,
+                    patience,
+                    channel -> TopicServiceGrpc.newBlockingStub(channel)
+                            .withDeadlineAfter(patience.toNanos(), TimeUnit.NANOSECONDS)
+                            .getTopic(request));
+        } catch (HoldfastException e) {
+            if (e.reason() == ErrorReason.ERROR_REASON_TOPIC_NOT_FOUND) {
+                throw e;
+            }
+        }
+    }
+
     /** All topics whose name starts with the prefix, by name. */
     public List<Topic> listTopics(String prefix) {
         List<Topic> topics = new ArrayList<>();
@@ -358,7 +379,11 @@ public final class Admin {
 
     /** @param repeatable may be sent again though it is not known whether it was carried out */
     <T> T call(boolean repeatable, Function<Channel, T> request) {
-        long deadline = System.nanoTime() + TIMEOUT.toNanos();
+        return call(repeatable, TIMEOUT, request);
+    }
+
+    private <T> T call(boolean repeatable, Duration timeout, Function<Channel, T> request) {
+        long deadline = System.nanoTime() + timeout.toNanos();
         while (true) {
             List<String> addresses = connections.known();
             String address = addresses.get(Math.floorMod(preferred.get(), addresses.size()));

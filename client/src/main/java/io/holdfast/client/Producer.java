@@ -23,6 +23,7 @@ public final class Producer implements AutoCloseable {
 
     private final ProducerSettings settings;
     private final RoutingCache routes;
+    private final Admin admin;
 
     /** Guards everything below. Callers are never told under it. */
     private final Object lock = new Object();
@@ -43,6 +44,7 @@ public final class Producer implements AutoCloseable {
             Admin admin) {
         this.settings = settings;
         this.routes = routes;
+        this.admin = admin;
         identity = new ProducerIdentity(settings, admin, lock);
         memory = new SendMemory(settings.memoryBytesMax(), lock);
         KeyPlacement placement = new KeyPlacement(routes);
@@ -86,7 +88,8 @@ public final class Producer implements AutoCloseable {
         int bytes = RecordBatchBuilder.sizeInBytesMax(log);
         int partitions = routes.partitionsIfKnown(record.topic());
         if (partitions == 0) {
-            partitions = routes.partitions(record.topic(), min(settings.deliveryTimeout(), TOPIC_PATIENCE_MAX));
+            partitions = routes.partitions(
+                    record.topic(), min(settings.deliveryTimeout(), TOPIC_PATIENCE_MAX), admin::checkExists);
         }
         Integer asked = record.partition();
         if (asked != null && (asked < 0 || asked >= partitions)) {

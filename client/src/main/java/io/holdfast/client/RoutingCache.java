@@ -17,6 +17,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -160,31 +161,46 @@ final class RoutingCache implements AutoCloseable {
         ranges.clear();
     }
 
-    /** Partitions of a topic; waits until the topic is known, since it may have been created a moment ago. */
-    int partitions(String topic, Duration patience) {
+    /**
+     * Partitions of a topic; waits until the topic is known, since it may have been created a moment ago.
+     *
+     * @param exists asked, once and for as long as that, whether there is such a topic; throws if there is none
+     */
+    int partitions(String topic, Duration patience, BiConsumer<String, Duration> exists) {
         long deadline = System.nanoTime() + patience.toNanos();
-        synchronized (this) {
-            while (true) {
-                Map<Integer, Route> partitions = topics.get(topic);
-                if (partitions != null) {
-                    return partitions.size();
-                }
-                long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
-                if (left <= 0) {
-                    throw known
-                            ? HoldfastException.notApplied(
-                                    ErrorReason.ERROR_REASON_TOPIC_NOT_FOUND,
-                                    "create topic '" + topic + "' first: it does not exist")
-                            : HoldfastException.notApplied(
-                                    ErrorReason.ERROR_REASON_UNAVAILABLE,
-                                    "check that a node runs at one of " + connections.known() + ": none answers");
-                }
-                try {
-                    wait(Math.max(1, left));
-                } catch (InterruptedException e) {
-                    Thread.currentThread().interrupt();
-                    throw HoldfastException.notApplied(ErrorReason.ERROR_REASON_UNAVAILABLE, "interrupted");
-                }
+        int partitions = awaitPartitions(topic, deadline, false);
+        if (partitions == 0) {
+            exists.accept(topic, Duration.ofNanos(Math.max(1, deadline - System.nanoTime())));
+            partitions = awaitPartitions(topic, deadline, true);
+        }
+        return partitions;
+    }
+
+    /** @param exists whether there is one, that much is sure: else 0 when it is not among those that are known */
+    private synchronized int awaitPartitions(String topic, long deadlineNanos, boolean exists) {
+        while (true) {
+            Map<Integer, Route> partitions = topics.get(topic);
+            if (partitions != null) {
+                return partitions.size();
+            }
+            if (known && !exists) {
+                return 0;
+            }
+            long left = TimeUnit.NANOSECONDS.toMillis(deadlineNanos - System.nanoTime());
+            if (left <= 0) {
+                throw known
+                        ? HoldfastException.notApplied(
+                                ErrorReason.ERROR_REASON_TOPIC_NOT_FOUND,
+                                "create topic '" + topic + "' first: it does not exist")
+                        : HoldfastException.notApplied(
+                                ErrorReason.ERROR_REASON_UNAVAILABLE,
+                                "check that a node runs at one of " + connections.known() + ": none answers");
+            }
+            try {
+                wait(left);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw HoldfastException.notApplied(ErrorReason.ERROR_REASON_UNAVAILABLE, "interrupted");
             }
         }
     }

@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ScheduledExecutorService;
@@ -92,7 +93,8 @@ class RoutingCacheTest {
     @Test
     void shouldNotForgetATopicThatANodeDoesNotKnowYet() throws Exception {
         try (RoutingCache cache = told(routes("c", 7, "new", 1), routes("c", 6, "old", 2))) {
-            assertThat(cache.partitions("new", Duration.ZERO)).isOne();
+            assertThat(cache.partitions("new", Duration.ZERO, (topic, patience) -> {}))
+                    .isOne();
             assertThat(cache.partitionsIfKnown("old")).isZero();
         }
     }
@@ -107,7 +109,41 @@ class RoutingCacheTest {
     @Test
     void shouldForgetATopicThatIsGone() throws Exception {
         try (RoutingCache cache = told(routes("c", 7, "gone", 1), routes("c", 8, "new", 1))) {
-            assertThatThrownBy(() -> cache.partitions("gone", Duration.ZERO)).hasMessageContaining("does not exist");
+            assertThatThrownBy(() -> cache.partitions("gone", Duration.ZERO, (topic, patience) -> {}))
+                    .hasMessageContaining("does not exist");
+        }
+    }
+
+    /** Who mistypes a name need not wait for a topic that may be on its way. */
+    @Test
+    void shouldAskAtOnceWhetherThereIsATopicThatItDoesNotKnow() throws Exception {
+        try (RoutingCache cache = told(routes("c", 7, "old", 1))) {
+            assertThatThrownBy(() -> cache.partitions("mistyped", PATIENCE, (topic, patience) -> {
+                        throw new IllegalStateException(topic + " is none");
+                    }))
+                    .hasMessage("mistyped is none");
+        }
+    }
+
+    @Test
+    void shouldWaitForATopicThatExists() throws Exception {
+        BlockingQueue<RoutingCache> asking = new LinkedBlockingQueue<>();
+        try (RoutingCache cache = new RoutingCache(connections, timer)) {
+            StreamObserver<WatchRoutesResponse> watch = Objects.requireNonNull(
+                    service.watches.poll(PATIENCE.toSeconds(), TimeUnit.SECONDS), "nobody asked");
+            CompletableFuture<Integer> partitions = CompletableFuture.supplyAsync(
+                    () -> cache.partitions("new", PATIENCE, (topic, patience) -> asking.add(cache)));
+            watch.onNext(WatchRoutesResponse.newBuilder()
+                    .setRoutes(routes("c", 7, "old", 1))
+                    .build());
+            assertThat(asking.poll(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isNotNull();
+            assertThat(partitions).isNotDone();
+
+            watch.onNext(WatchRoutesResponse.newBuilder()
+                    .setRoutes(routes("c", 8, "new", 1))
+                    .build());
+
+            assertThat(partitions).succeedsWithin(PATIENCE).isEqualTo(1);
         }
     }
 
