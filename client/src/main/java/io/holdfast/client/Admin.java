@@ -1,5 +1,7 @@
 package io.holdfast.client;
 
+import com.google.common.util.concurrent.Futures;
+import com.google.common.util.concurrent.ListenableFuture;
 import io.grpc.Channel;
 import io.grpc.StatusRuntimeException;
 import io.holdfast.v1.ClusterEvent;
@@ -14,6 +16,7 @@ import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.GetRoutesRequest;
 import io.holdfast.v1.GetRoutesResponse;
 import io.holdfast.v1.GetTopicRequest;
+import io.holdfast.v1.GetTopicResponse;
 import io.holdfast.v1.ListEventsRequest;
 import io.holdfast.v1.ListTopicsRequest;
 import io.holdfast.v1.ListTopicsResponse;
@@ -41,8 +44,13 @@ import io.holdfast.v1.TrimTopicRequest;
 import io.holdfast.v1.UpdateTopicRequest;
 import io.holdfast.v1.WriteOutcome;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
@@ -138,24 +146,42 @@ public final class Admin {
     }
 
     /**
-     * Asks whether there is a topic. Returns if there is, or if nobody can tell within this time.
+     * Asks nodes, one after the other until one can tell, whether there is a topic.
      *
-     * @throws HoldfastException TOPIC_NOT_FOUND if there is none now; a node that denies one has asked the others
+     * @return completes, never with a failure, with TOPIC_NOT_FOUND if there is none now: a node that denies one has asked the
+     *     others. With nothing if there is one, or nobody can tell
      */
-    void checkExists(String topic, Duration patience) {
-        GetTopicRequest request = GetTopicRequest.newBuilder().setName(topic).build();
-        try {
-            call(
-                    true,
-                    patience,
-                    channel -> TopicServiceGrpc.newBlockingStub(channel)
-                            .withDeadlineAfter(patience.toNanos(), TimeUnit.NANOSECONDS)
-                            .getTopic(request));
-        } catch (HoldfastException e) {
-            if (e.reason() == ErrorReason.ERROR_REASON_TOPIC_NOT_FOUND) {
-                throw e;
-            }
+    CompletableFuture<Optional<HoldfastException>> denial(String topic) {
+        CompletableFuture<Optional<HoldfastException>> result = new CompletableFuture<>();
+        askForDenial(
+                GetTopicRequest.newBuilder().setName(topic).build(), new ArrayDeque<>(connections.known()), result);
+        return result;
+    }
+
+    private void askForDenial(
+            GetTopicRequest request, Deque<String> addresses, CompletableFuture<Optional<HoldfastException>> result) {
+        String address = addresses.poll();
+        if (address == null) {
+            result.complete(Optional.empty());
+            return;
         }
+        ListenableFuture<GetTopicResponse> asked =
+                timed(TopicServiceGrpc.newFutureStub(connections.to(address))).getTopic(request);
+        asked.addListener(
+                () -> {
+                    try {
+                        Futures.getDone(asked);
+                        result.complete(Optional.empty());
+                    } catch (ExecutionException | RuntimeException e) {
+                        HoldfastException failure = HoldfastException.of(e.getCause() == null ? e : e.getCause());
+                        if (failure.reason() == ErrorReason.ERROR_REASON_TOPIC_NOT_FOUND) {
+                            result.complete(Optional.of(failure));
+                        } else {
+                            askForDenial(request, addresses, result);
+                        }
+                    }
+                },
+                Runnable::run);
     }
 
     /** All topics whose name starts with the prefix, by name. */
@@ -379,11 +405,7 @@ public final class Admin {
 
     /** @param repeatable may be sent again though it is not known whether it was carried out */
     <T> T call(boolean repeatable, Function<Channel, T> request) {
-        return call(repeatable, TIMEOUT, request);
-    }
-
-    private <T> T call(boolean repeatable, Duration timeout, Function<Channel, T> request) {
-        long deadline = System.nanoTime() + timeout.toNanos();
+        long deadline = System.nanoTime() + TIMEOUT.toNanos();
         while (true) {
             List<String> addresses = connections.known();
             String address = addresses.get(Math.floorMod(preferred.get(), addresses.size()));

@@ -89,7 +89,7 @@ public final class Producer implements AutoCloseable {
         int partitions = routes.partitionsIfKnown(record.topic());
         if (partitions == 0) {
             partitions = routes.partitions(
-                    record.topic(), min(settings.deliveryTimeout(), TOPIC_PATIENCE_MAX), admin::checkExists);
+                    record.topic(), min(settings.deliveryTimeout(), TOPIC_PATIENCE_MAX), admin::denial);
         }
         Integer asked = record.partition();
         if (asked != null && (asked < 0 || asked >= partitions)) {

@@ -51,7 +51,7 @@ public final class Reader implements AutoCloseable, Iterable<ReceivedRecord> {
                 new PartitionStream(how, partition, end, connections, routes, timer, new Arrivals());
         gates = new SplitGates(timer);
         routesChanged = () -> timer.execute(this::discover);
-        int partitions = routes.partitions(settings.topic(), PATIENCE, admin::checkExists);
+        int partitions = routes.partitions(settings.topic(), PATIENCE, admin::denial);
         Integer only = settings.partition();
         if (only != null && (only < 0 || only >= partitions)) {
             throw HoldfastException.notApplied(

@@ -13,11 +13,13 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BiConsumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -164,29 +166,25 @@ final class RoutingCache implements AutoCloseable {
     /**
      * Partitions of a topic; waits until the topic is known, since it may have been created a moment ago.
      *
-     * @param exists asked, once and for as long as that, whether there is such a topic; throws if there is none
+     * @param denial asked, once and if need be, whether there is no such topic; completes with what to throw if there is none
      */
-    int partitions(String topic, Duration patience, BiConsumer<String, Duration> exists) {
+    synchronized int partitions(
+            String topic, Duration patience, Function<String, CompletableFuture<Optional<HoldfastException>>> denial) {
         long deadline = System.nanoTime() + patience.toNanos();
-        int partitions = awaitPartitions(topic, deadline, false);
-        if (partitions == 0) {
-            exists.accept(topic, Duration.ofNanos(Math.max(1, deadline - System.nanoTime())));
-            partitions = awaitPartitions(topic, deadline, true);
-        }
-        return partitions;
-    }
-
-    /** @param exists whether there is one, that much is sure: else 0 when it is not among those that are known */
-    private synchronized int awaitPartitions(String topic, long deadlineNanos, boolean exists) {
+        CompletableFuture<Optional<HoldfastException>> asked = null;
         while (true) {
             Map<Integer, Route> partitions = topics.get(topic);
             if (partitions != null) {
                 return partitions.size();
             }
-            if (known && !exists) {
-                return 0;
+            if (known && asked == null) {
+                asked = denial.apply(topic);
+                asked.thenRun(this::lookAgain);
             }
-            long left = TimeUnit.NANOSECONDS.toMillis(deadlineNanos - System.nanoTime());
+            if (asked != null && asked.getNow(Optional.empty()).isPresent()) {
+                throw asked.getNow(Optional.empty()).orElseThrow();
+            }
+            long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
             if (left <= 0) {
                 throw known
                         ? HoldfastException.notApplied(
@@ -203,6 +201,10 @@ final class RoutingCache implements AutoCloseable {
                 throw HoldfastException.notApplied(ErrorReason.ERROR_REASON_UNAVAILABLE, "interrupted");
             }
         }
+    }
+
+    private synchronized void lookAgain() {
+        notifyAll();
     }
 
     /** Number of partitions if the topic is known, else 0. Takes no lock: asked about each record that is sent. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.grpc.Server;
 import io.grpc.netty.NettyServerBuilder;
 import io.grpc.stub.StreamObserver;
+import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.GetRoutesResponse;
 import io.holdfast.v1.Node;
 import io.holdfast.v1.ResponseHeader;
@@ -19,6 +20,7 @@ import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
@@ -93,7 +95,8 @@ class RoutingCacheTest {
     @Test
     void shouldNotForgetATopicThatANodeDoesNotKnowYet() throws Exception {
         try (RoutingCache cache = told(routes("c", 7, "new", 1), routes("c", 6, "old", 2))) {
-            assertThat(cache.partitions("new", Duration.ZERO, (topic, patience) -> {}))
+            assertThat(cache.partitions(
+                            "new", Duration.ZERO, topic -> CompletableFuture.completedFuture(Optional.empty())))
                     .isOne();
             assertThat(cache.partitionsIfKnown("old")).isZero();
         }
@@ -109,35 +112,49 @@ class RoutingCacheTest {
     @Test
     void shouldForgetATopicThatIsGone() throws Exception {
         try (RoutingCache cache = told(routes("c", 7, "gone", 1), routes("c", 8, "new", 1))) {
-            assertThatThrownBy(() -> cache.partitions("gone", Duration.ZERO, (topic, patience) -> {}))
+            assertThatThrownBy(() -> cache.partitions(
+                            "gone", Duration.ZERO, topic -> CompletableFuture.completedFuture(Optional.empty())))
                     .hasMessageContaining("does not exist");
         }
     }
 
     /** Who mistypes a name need not wait for a topic that may be on its way. */
     @Test
-    void shouldAskAtOnceWhetherThereIsATopicThatItDoesNotKnow() throws Exception {
+    void shouldThrowAtOnceIfThereIsNoSuchTopic() throws Exception {
+        CompletableFuture<Optional<HoldfastException>> denial = new CompletableFuture<>();
+        BlockingQueue<String> asked = new LinkedBlockingQueue<>();
         try (RoutingCache cache = told(routes("c", 7, "old", 1))) {
-            assertThatThrownBy(() -> cache.partitions("mistyped", PATIENCE, (topic, patience) -> {
-                        throw new IllegalStateException(topic + " is none");
-                    }))
-                    .hasMessage("mistyped is none");
+            CompletableFuture<Integer> partitions =
+                    CompletableFuture.supplyAsync(() -> cache.partitions("mistyped", Duration.ofHours(1), topic -> {
+                        asked.add(topic);
+                        return denial;
+                    }));
+            assertThat(asked.poll(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isEqualTo("mistyped");
+            assertThat(partitions).isNotDone();
+
+            denial.complete(Optional.of(
+                    HoldfastException.notApplied(ErrorReason.ERROR_REASON_TOPIC_NOT_FOUND, "check the name")));
+
+            assertThat(partitions).failsWithin(PATIENCE).withThrowableThat().withMessageContaining("check the name");
+            assertThat(asked).as("asked once").isEmpty();
         }
     }
 
     @Test
-    void shouldWaitForATopicThatExists() throws Exception {
-        BlockingQueue<RoutingCache> asking = new LinkedBlockingQueue<>();
+    void shouldWaitForATopicWhoeverCannotTell() throws Exception {
+        BlockingQueue<String> asked = new LinkedBlockingQueue<>();
         try (RoutingCache cache = new RoutingCache(connections, timer)) {
             StreamObserver<WatchRoutesResponse> watch = Objects.requireNonNull(
                     service.watches.poll(PATIENCE.toSeconds(), TimeUnit.SECONDS), "nobody asked");
-            CompletableFuture<Integer> partitions = CompletableFuture.supplyAsync(
-                    () -> cache.partitions("new", PATIENCE, (topic, patience) -> asking.add(cache)));
+            CompletableFuture<Integer> partitions =
+                    CompletableFuture.supplyAsync(() -> cache.partitions("new", Duration.ofHours(1), topic -> {
+                        asked.add(topic);
+                        return new CompletableFuture<>(); // a node that is paused
+                    }));
             watch.onNext(WatchRoutesResponse.newBuilder()
                     .setRoutes(routes("c", 7, "old", 1))
                     .build());
-            assertThat(asking.poll(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isNotNull();
-            assertThat(partitions).isNotDone();
+            assertThat(asked.poll(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isEqualTo("new");
 
             watch.onNext(WatchRoutesResponse.newBuilder()
                     .setRoutes(routes("c", 8, "new", 1))
