@@ -300,13 +300,7 @@ final class BatchSender {
 
     /** Nothing of the queue can have been stored: the partition refuses whatever follows a gap. */
     private static void abandonAll(Lane lane) {
-        for (PendingBatch batch : lane.queue()) {
-            PublishConnection on = batch.sentOn();
-            if (on != null) {
-                on.abandon(batch);
-                batch.notInFlight();
-            }
-        }
+        lane.queue().forEach(PendingBatch::takeBack);
     }
 
     void broken(PublishConnection stream, HoldfastException cause) {

@@ -69,15 +69,10 @@ final class BatchWatch {
         for (PendingBatch batch : lane.queue()) {
             PublishConnection on = batch.sentOn();
             if (on != null && !on.address().equals(leader)) {
-                takeBack(batch, on);
+                batch.takeBack();
+                lane.recover();
             }
         }
-    }
-
-    private static void takeBack(PendingBatch batch, PublishConnection on) {
-        on.abandon(batch);
-        batch.notInFlight();
-        batch.lane().recover();
     }
 
     private void tick() {
@@ -110,9 +105,8 @@ final class BatchWatch {
         List<PendingBatch> expired =
                 lane.queue().stream().filter(batch -> batch.isExpired(now)).toList();
         for (PendingBatch batch : expired) {
-            PublishConnection on = batch.sentOn();
-            if (on != null) {
-                takeBack(batch, on);
+            if (batch.takeBack()) {
+                lane.recover();
             }
             accumulator.remove(batch);
         }
@@ -124,7 +118,8 @@ final class BatchWatch {
             PublishConnection on = batch.sentOn();
             if (on != null && isSilent(on, batch, now)) {
                 routes.doubt(lane.key().topic(), lane.key().partition(), on.address());
-                takeBack(batch, on);
+                batch.takeBack();
+                lane.recover();
                 lane.backOff(0);
             }
         }

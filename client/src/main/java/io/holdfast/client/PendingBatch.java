@@ -246,6 +246,17 @@ final class PendingBatch {
         sentOn = null;
     }
 
+    /** If it is under way, its answer is not waited for any more; false if it is not. */
+    boolean takeBack() {
+        PublishConnection on = sentOn;
+        if (on == null) {
+            return false;
+        }
+        on.abandon(this);
+        notInFlight();
+        return true;
+    }
+
     /** Tells the callers; outside any lock. */
     void succeed(BatchStored stored) {
         long appendMs = millis(stored.getAppendTime());

@@ -156,7 +156,7 @@ public final class PartitionReplica {
 
     /** Before Raft opens: from then on it may vote and take entries. */
     void opening() {
-        usedNanos = System.nanoTime();
+        use();
         openFailure = null;
         atRest = false;
         RestingLog before = restingLog;
@@ -227,7 +227,7 @@ public final class PartitionReplica {
 
     /** The opposite of {@link #pause}; nothing if the replica has closed meanwhile. */
     public void resume() {
-        usedNanos = System.nanoTime();
+        use();
         release();
     }
 
@@ -312,7 +312,7 @@ public final class PartitionReplica {
      * group first; this replica should be the one that will lead.
      */
     public CompletableFuture<AppendResult> append(BatchAppend batch) {
-        usedNanos = System.nanoTime();
+        use();
         if (full) {
             return CompletableFuture.failedFuture(Refusal.later(
                     ErrorReason.ERROR_REASON_TOPIC_FULL,
@@ -353,14 +353,14 @@ public final class PartitionReplica {
      */
     public CompletableFuture<Long> restore(
             @Nullable Long skipFrom, long firstOffset, long appendMs, List<ByteBuffer> batches) {
-        usedNanos = System.nanoTime();
+        use();
         PartitionMessage message = RestoredBatches.message(skipFrom, firstOffset, appendMs, batches);
         return awake().thenCompose(ok -> propose(message)).thenApply(RestoredBatches::end);
     }
 
     /** Opens the replica if it is at rest; completes when a leader is known. */
     public CompletableFuture<Void> awake() {
-        usedNanos = System.nanoTime();
+        use();
         return isOpen() && settled ? CompletableFuture.completedFuture(null) : waker.wake(this);
     }
 
@@ -490,13 +490,13 @@ public final class PartitionReplica {
 
     /** Writes a command, of which this call makes the replica used. */
     CompletableFuture<PartitionReply> propose(UnaryOperator<PartitionCommand.Builder> command) {
-        usedNanos = System.nanoTime();
+        use();
         return propose(command.apply(command()).build());
     }
 
     /** As {@link #propose}, and appends that wait go along. */
     CompletableFuture<PartitionReply> proposeWithAppends(QueueCommand command) {
-        usedNanos = System.nanoTime();
+        use();
         return appends.proposeWith(command);
     }
 
