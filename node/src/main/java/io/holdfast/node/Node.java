@@ -168,7 +168,7 @@ public final class Node implements Closeable {
                         new RecordCache(RECORD_CACHE_BYTES),
                         threads.requests,
                         Timer.of(threads.timer),
-                        () -> state.image().clusterNodes().featureLevel() >= FeatureLevel.SHARED_ENTRIES),
+                        () -> isAtLevel(state, FeatureLevel.SHARED_ENTRIES)),
                 new StreamResources(new ImageTopics(state), threads.requests),
                 new ScheduleResources(
                         threads.requests,
@@ -178,7 +178,8 @@ public final class Node implements Closeable {
                         config.segmentBytesMax(),
                         Math.min(1 << 20, config.limits().batchBytesMax()),
                         config.limits().partitionBytesInFlightMax(),
-                        config.limits().nodeBytesInFlightMax()));
+                        config.limits().nodeBytesInFlightMax(),
+                        () -> isAtLevel(state, FeatureLevel.KEPT_PAYLOADS)));
         RestingGroups resting = new RestingGroups(
                 waker -> new LocalReplicas(raft, partitions, identity, state, config.openMax(), waker),
                 state,
@@ -274,6 +275,10 @@ public final class Node implements Closeable {
         if (level > FeatureLevel.KNOWN) {
             onFatal.accept(FeatureLevel.tooOld(config.nodeId(), FeatureLevel.KNOWN, level));
         }
+    }
+
+    private static boolean isAtLevel(ClusterState state, int level) {
+        return state.image().clusterNodes().featureLevel() >= level;
     }
 
     /** From the metadata, or, before there is any, from the configuration. */

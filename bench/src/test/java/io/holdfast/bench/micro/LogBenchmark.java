@@ -5,6 +5,7 @@ import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordBatch;
 import io.holdfast.record.RecordBatchBuilder;
 import io.holdfast.storage.log.AcceptedBatch;
+import io.holdfast.storage.log.ExpectedFrames;
 import io.holdfast.storage.log.FrameId;
 import io.holdfast.storage.log.LogCheckpoint;
 import io.holdfast.storage.log.LogIdentity;
@@ -63,7 +64,7 @@ public class LogBenchmark {
                 new LogIdentity(1, 0),
                 new LogSettings(1L << 30),
                 LogCheckpoint.EMPTY,
-                List.of());
+                ExpectedFrames.NONE);
         index = 0;
         for (int i = 0; i < FILLED; i++) {
             appendAndApply();

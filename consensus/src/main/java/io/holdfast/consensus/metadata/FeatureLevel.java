@@ -11,11 +11,11 @@ import java.util.List;
  *
  * <p>Who adds something that older versions would misread raises {@link #KNOWN} and asks the image's level before writing
  * it. Level 1 is what there was at first; level 2 has topics that grow, level 3 has compaction, level 4 appends and
- * queue commands in one entry.
+ * queue commands in one entry, level 5 small payloads in the Raft log.
  */
 public final class FeatureLevel {
     /** The highest that this version knows. */
-    public static final int KNOWN = 4;
+    public static final int KNOWN = 5;
 
     /** From this level on topics may get more partitions. */
     public static final int GROWING_TOPICS = 2;
@@ -25,6 +25,9 @@ public final class FeatureLevel {
 
     /** From this level on an entry may hold appends and a queue command. */
     public static final int SHARED_ENTRIES = 4;
+
+    /** From this level on the Raft log may hold payloads. */
+    public static final int KEPT_PAYLOADS = 5;
 
     private FeatureLevel() {}
 

@@ -2,14 +2,10 @@ package io.holdfast.consensus.partition;
 
 import io.holdfast.consensus.Refusal;
 import io.holdfast.consensus.queue.QueueLane;
-import io.holdfast.consensus.raft.RaftBytes;
-import io.holdfast.internal.v1.AppendCommand;
-import io.holdfast.internal.v1.PartitionCommand;
 import io.holdfast.internal.v1.PartitionReply;
 import io.holdfast.internal.v1.QueueCommand;
 import io.holdfast.v1.ErrorReason;
 import io.holdfast.v1.WriteOutcome;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -17,8 +13,6 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.LongSupplier;
-import org.apache.ratis.thirdparty.com.google.protobuf.ByteString;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,7 +37,7 @@ final class AppendQueue {
     private final int entryBytesMax;
     private final ByteBudget partitionBudget;
     private final ByteBudget nodeBudget;
-    private final LongSupplier clockMs;
+    private final AppendEncoder encoder;
     private final AppendRhythm rhythm = new AppendRhythm();
     private final Deque<Waiting> waiting = new ArrayDeque<>();
     private int entriesInFlight;
@@ -85,14 +79,14 @@ final class AppendQueue {
             int entryBytesMax,
             ByteBudget partitionBudget,
             ByteBudget nodeBudget,
-            LongSupplier clockMs) {
+            AppendEncoder encoder) {
         this.proposer = proposer;
         this.companion = companion;
         this.pacing = pacing;
         this.entryBytesMax = entryBytesMax;
         this.partitionBudget = partitionBudget;
         this.nodeBudget = nodeBudget;
-        this.clockMs = clockMs;
+        this.encoder = encoder;
     }
 
     CompletableFuture<AppendResult> offer(BatchAppend append) {
@@ -302,30 +296,7 @@ final class AppendQueue {
     }
 
     private PartitionMessage encode(List<Waiting> entry, @Nullable QueueCommand queue) {
-        PartitionCommand.Builder command = PartitionCommand.newBuilder().setNowMs(clockMs.getAsLong());
-        if (queue != null) {
-            command.setQueue(queue);
-        }
-        if (entry.isEmpty()) {
-            return new PartitionMessage(RaftBytes.of(command.build()), ByteString.EMPTY);
-        }
-        AppendCommand.Builder append = AppendCommand.newBuilder();
-        int bytes = 0;
-        for (Waiting one : entry) {
-            append.addBatches(one.append.header());
-            bytes += one.append.payloadBytes();
-        }
-        ByteBuffer batches = entry.get(0).append.bytes().duplicate();
-        if (bytes != batches.remaining() || entry.size() > 1) {
-            batches = ByteBuffer.allocate(bytes);
-            for (Waiting one : entry) {
-                if (one.append.payloadBytes() > 0) {
-                    batches.put(one.append.bytes().duplicate());
-                }
-            }
-            batches.flip();
-        }
-        return new PartitionMessage(RaftBytes.of(command.setAppend(append).build()), RaftBytes.of(batches));
+        return encoder.encode(entry.stream().map(Waiting::append).toList(), queue);
     }
 
     private void complete(List<Waiting> entry, @Nullable PartitionReply answer, @Nullable Throwable failure) {

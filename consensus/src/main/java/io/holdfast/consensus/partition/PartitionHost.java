@@ -26,6 +26,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
 import java.util.function.IntFunction;
 import java.util.function.LongSupplier;
 
@@ -50,6 +51,7 @@ public final class PartitionHost {
     private final ByteBudget nodeBudget;
     private final DamagedLogs damagedLogs;
     private final EntryPacing pacing;
+    private final AppendEncoder encoder;
 
     /**
      * @param folder of all partitions' logs
@@ -89,6 +91,7 @@ public final class PartitionHost {
         this.settings = settings;
         this.logSettings = new LogSettings(settings.segmentBytesMax());
         this.nodeBudget = new ByteBudget(settings.nodeBytesInFlightMax());
+        this.encoder = new AppendEncoder(clockMs, settings.keepsPayloads());
         this.pacing = EntryPacing.ofThisMachine(Timer.of(timer));
         DurableDirectory.create(folder);
         this.damagedLogs = new DamagedLogs(folder.resolveSibling("damaged"), clockMs);
@@ -107,6 +110,7 @@ public final class PartitionHost {
                 clockMs,
                 waker,
                 pacing,
+                encoder,
                 settings.entryBytesMax(),
                 new ByteBudget(settings.partitionBytesInFlightMax()),
                 nodeBudget,
@@ -217,7 +221,12 @@ public final class PartitionHost {
      * @param entryBytesMax most batch bytes gathered into one Raft entry
      * @param partitionBytesInFlightMax batch bytes accepted and not yet answered, per partition
      * @param nodeBytesInFlightMax the same for all partitions of the node
+     * @param keepsPayloads whether all nodes understand entries with small payloads in the Raft log
      */
     public record PartitionSettings(
-            long segmentBytesMax, int entryBytesMax, long partitionBytesInFlightMax, long nodeBytesInFlightMax) {}
+            long segmentBytesMax,
+            int entryBytesMax,
+            long partitionBytesInFlightMax,
+            long nodeBytesInFlightMax,
+            BooleanSupplier keepsPayloads) {}
 }

@@ -8,12 +8,14 @@ import io.holdfast.consensus.raft.GroupMachine;
 import io.holdfast.consensus.raft.RaftBytes;
 import io.holdfast.consensus.raft.RaftLogFiles;
 import io.holdfast.consensus.schedule.ScheduleTable;
+import io.holdfast.internal.v1.AppendCommand;
 import io.holdfast.internal.v1.FetchCheckpointResponse;
 import io.holdfast.internal.v1.PartitionCheckpoint;
 import io.holdfast.internal.v1.PartitionCommand;
 import io.holdfast.internal.v1.PartitionReply;
 import io.holdfast.internal.v1.ProducerRow;
 import io.holdfast.storage.log.DurableDirectory;
+import io.holdfast.storage.log.ExpectedFrames;
 import io.holdfast.storage.log.FrameId;
 import io.holdfast.storage.log.LogCheckpoint;
 import io.holdfast.storage.log.LogIdentity;
@@ -31,6 +33,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.apache.ratis.proto.RaftProtos.LogEntryProto;
@@ -46,7 +49,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Payload bytes go from Raft straight into the log's segments ({@code write}, {@code read}, {@code truncate} of
  * Ratis' DataApi), once per replica; the Raft log keeps a header of some tens of bytes. {@code write} completes only
- * when the bytes are on disk, so a Raft entry never exists without them and {@code flush} has nothing left to do.
+ * when the bytes are on disk, so a Raft entry never exists without them and {@code flush} has nothing left to do. Small
+ * payloads are in the command as well, hence in the Raft log, and {@code write} does not wait for them.
  */
 final class PartitionMachine extends GroupMachine {
     private final PartitionPaths paths;
@@ -101,12 +105,47 @@ final class PartitionMachine extends GroupMachine {
     protected @Nullable TermIndex load() throws IOException {
         PartitionRows stored = rows.all();
         long appliedIndex = stored == null ? -1 : stored.checkpoint().getAppliedIndex();
+        ExpectedFrames expected = expectedAfter(appliedIndex);
+        if (stored == null) {
+            log = open(PartitionPaths.FIRST_LOG_FOLDER, LogCheckpoint.EMPTY, expected);
+            return null;
+        }
+        PartitionCheckpoint checkpoint = stored.checkpoint();
+        restore(stored, open(checkpoint.getLogFolder(), CheckpointRows.toLog(checkpoint), expected));
+        paths.deleteAllBut(logFolder);
+        rows.deleteAllBut(state.rowsGeneration());
+        return TermIndex.valueOf(checkpoint.getAppliedTerm(), checkpoint.getAppliedIndex());
+    }
+
+    private ExpectedFrames expectedAfter(long appliedIndex) throws IOException {
         List<FrameId> required = new ArrayList<>();
+        List<FrameId> kept = new ArrayList<>();
+        forEachAppendAfter(appliedIndex, (id, append) -> {
+            if (!append.getPayload().isEmpty()) {
+                kept.add(id);
+            } else if (append.getBatchesList().stream().anyMatch(batch -> !batch.hasScheduled())) {
+                required.add(id);
+            }
+        });
+        return new ExpectedFrames(
+                required,
+                kept,
+                (wanted, to) -> forEachAppendAfter(appliedIndex, (id, append) -> {
+                    if (wanted.contains(id)) {
+                        to.accept(id, append.getPayload().asReadOnlyByteBuffer());
+                    }
+                }));
+    }
+
+    private void forEachAppendAfter(long index, BiConsumer<FrameId, AppendCommand> to) throws IOException {
         List<IOException> damaged = new ArrayList<>();
-        RaftLogFiles.forEachAfter(paths.raft(), appliedIndex, entry -> {
+        RaftLogFiles.forEachAfter(paths.raft(), index, entry -> {
             try {
-                if (entry.hasStateMachineLogEntry() && hasFrame(command(entry))) {
-                    required.add(new FrameId(entry.getIndex(), entry.getTerm()));
+                if (entry.hasStateMachineLogEntry()) {
+                    PartitionCommand command = command(entry);
+                    if (command.hasAppend()) {
+                        to.accept(id(entry), command.getAppend());
+                    }
                 }
             } catch (IOException e) {
                 damaged.add(e);
@@ -115,15 +154,6 @@ final class PartitionMachine extends GroupMachine {
         if (!damaged.isEmpty()) {
             throw damaged.get(0);
         }
-        if (stored == null) {
-            log = open(PartitionPaths.FIRST_LOG_FOLDER, LogCheckpoint.EMPTY, required);
-            return null;
-        }
-        PartitionCheckpoint checkpoint = stored.checkpoint();
-        restore(stored, open(checkpoint.getLogFolder(), CheckpointRows.toLog(checkpoint), required));
-        paths.deleteAllBut(logFolder);
-        rows.deleteAllBut(state.rowsGeneration());
-        return TermIndex.valueOf(checkpoint.getAppliedTerm(), checkpoint.getAppliedIndex());
     }
 
     private void restore(PartitionRows stored, PartitionLog opened) {
@@ -133,8 +163,8 @@ final class PartitionMachine extends GroupMachine {
         highWatermark.set(opened.nextOffset());
     }
 
-    private PartitionLog open(String folder, LogCheckpoint checkpoint, List<FrameId> required) throws IOException {
-        return PartitionLog.open(paths.log(folder), identity, logSettings, checkpoint, required);
+    private PartitionLog open(String folder, LogCheckpoint checkpoint, ExpectedFrames expected) throws IOException {
+        return PartitionLog.open(paths.log(folder), identity, logSettings, checkpoint, expected);
     }
 
     @Override
@@ -179,11 +209,16 @@ final class PartitionMachine extends GroupMachine {
 
     @Override
     public CompletableFuture<?> write(LogEntryProto entry, @Nullable TransactionContext context) {
-        ByteString payload =
-                entry.getStateMachineLogEntry().getStateMachineEntry().getStateMachineData();
+        ByteString data = entry.getStateMachineLogEntry().getStateMachineEntry().getStateMachineData();
         replacing.readLock().lock();
         try {
-            return log().write(new FrameId(entry.getIndex(), entry.getTerm()), RaftBytes.buffer(payload));
+            return data.equals(PartitionMessage.IN_COMMAND)
+                    ? log().writeBehind(
+                                    id(entry),
+                                    command(entry).getAppend().getPayload().asReadOnlyByteBuffer())
+                    : log().write(id(entry), RaftBytes.buffer(data));
+        } catch (InvalidProtocolBufferException e) {
+            return CompletableFuture.failedFuture(e);
         } finally {
             replacing.readLock().unlock();
         }
@@ -191,7 +226,14 @@ final class PartitionMachine extends GroupMachine {
 
     @Override
     public CompletableFuture<ByteString> read(LogEntryProto entry, @Nullable TransactionContext context) {
-        FrameId id = new FrameId(entry.getIndex(), entry.getTerm());
+        try {
+            if (!command(entry).getAppend().getPayload().isEmpty()) {
+                return CompletableFuture.completedFuture(PartitionMessage.IN_COMMAND);
+            }
+        } catch (InvalidProtocolBufferException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+        FrameId id = id(entry);
         ByteBuffer payload = log().payloadInMemory(id);
         if (payload != null) {
             return CompletableFuture.completedFuture(RaftBytes.of(payload));
@@ -227,6 +269,10 @@ final class PartitionMachine extends GroupMachine {
         return CompletableFuture.completedFuture(null);
     }
 
+    private static FrameId id(LogEntryProto entry) {
+        return new FrameId(entry.getIndex(), entry.getTerm());
+    }
+
     // ---- apply
 
     private static PartitionCommand command(LogEntryProto entry) throws InvalidProtocolBufferException {
@@ -243,12 +289,6 @@ final class PartitionMachine extends GroupMachine {
     @Override
     protected void applied() {
         highWatermark.advance(log().nextOffset());
-    }
-
-    /** Whether bytes of the entry are in a segment. */
-    private static boolean hasFrame(PartitionCommand command) {
-        return command.hasAppend()
-                && command.getAppend().getBatchesList().stream().anyMatch(batch -> !batch.hasScheduled());
     }
 
     /** Asks the state a short question. */
@@ -389,7 +429,7 @@ final class PartitionMachine extends GroupMachine {
             old.flush();
             paths.moveCopyTo(folder);
             DurableDirectory.force(paths.root());
-            PartitionLog fresh = open(folder, CheckpointRows.toLog(checkpoint), List.of());
+            PartitionLog fresh = open(folder, CheckpointRows.toLog(checkpoint), ExpectedFrames.NONE);
             moveFrames(old, fresh, index);
             rows.replace(adopted);
             restore(adopted, fresh);

@@ -8,6 +8,9 @@ import org.apache.ratis.thirdparty.com.google.protobuf.ByteString;
  * whether it got there, which decides what its failure means to the caller.
  */
 final class PartitionMessage implements Message {
+    /** Instead of the batches, if they are in the command; shorter than any batch. */
+    static final ByteString IN_COMMAND = ByteString.copyFrom(new byte[1]);
+
     private final ByteString command;
     private final ByteString batches;
     private volatile boolean appended;

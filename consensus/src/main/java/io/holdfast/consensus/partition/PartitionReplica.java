@@ -87,6 +87,7 @@ public final class PartitionReplica {
             LongSupplier clockMs,
             Waker waker,
             EntryPacing pacing,
+            AppendEncoder encoder,
             int entryBytesMax,
             ByteBudget partitionBudget,
             ByteBudget nodeBudget,
@@ -102,7 +103,7 @@ public final class PartitionReplica {
         this.waker = waker;
         this.queues = new ReplicaQueues(this, queueResources);
         this.appends =
-                new AppendQueue(this::propose, queues, pacing, entryBytesMax, partitionBudget, nodeBudget, clockMs);
+                new AppendQueue(this::propose, queues, pacing, entryBytesMax, partitionBudget, nodeBudget, encoder);
         this.barriers = new ReadBarriers(group, addressOf);
         this.streamGroups = new ReplicaStreamGroups(this, streamResources);
         this.schedule = new ReplicaSchedule(this, scheduleResources);

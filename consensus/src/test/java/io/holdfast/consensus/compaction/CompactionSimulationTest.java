@@ -10,6 +10,7 @@ import io.holdfast.record.LogRecord;
 import io.holdfast.record.RecordBatch;
 import io.holdfast.record.RecordBatchBuilder;
 import io.holdfast.storage.log.AcceptedBatch;
+import io.holdfast.storage.log.ExpectedFrames;
 import io.holdfast.storage.log.FrameId;
 import io.holdfast.storage.log.LogCheckpoint;
 import io.holdfast.storage.log.LogIdentity;
@@ -82,7 +83,7 @@ class CompactionSimulationTest {
                     new LogIdentity(1, 0),
                     new LogSettings(500 + random.nextInt(4000)),
                     LogCheckpoint.EMPTY,
-                    List.of());
+                    ExpectedFrames.NONE);
         }
 
         void run(int steps) throws Exception {

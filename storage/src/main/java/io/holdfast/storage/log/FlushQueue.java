@@ -21,10 +21,13 @@ import org.jspecify.annotations.Nullable;
 final class FlushQueue {
     /** Held while flushing. */
     private final Object flushing = new Object();
-    /** Guards {@code waiting}. */
+    /** Guards {@code waiting} and {@code behind}. */
     private final Object lock = new Object();
 
     private List<Written> waiting = new ArrayList<>();
+    /** Segments with bytes that nobody waits for; in the order in which they were written to. */
+    private Set<Segment> behind = new LinkedHashSet<>();
+
     private volatile @Nullable IOException failure;
     private volatile long flushes;
 
@@ -49,6 +52,22 @@ final class FlushQueue {
             waiting.add(written);
         }
         return written;
+    }
+
+    /** What was written to the segment goes to disk with the next flush, at the latest. */
+    void writtenBehind(Segment segment) {
+        synchronized (lock) {
+            behind.add(segment);
+        }
+    }
+
+    /** Nothing in the segment is needed any more; when this returns it is not being flushed, and will not be. */
+    void forget(Segment segment) {
+        synchronized (flushing) {
+            synchronized (lock) {
+                behind.remove(segment);
+            }
+        }
     }
 
     private final class Written extends CompletableFuture<Void> {
@@ -98,13 +117,15 @@ final class FlushQueue {
 
     private void flushWaiting() {
         List<Written> batch;
+        Set<Segment> segments;
         synchronized (lock) {
             batch = waiting;
             waiting = new ArrayList<>();
+            segments = behind;
+            behind = new LinkedHashSet<>();
         }
         try {
             checkUsable();
-            Set<Segment> segments = new LinkedHashSet<>();
             batch.forEach(written -> segments.add(written.segment));
             for (Segment segment : segments) {
                 segment.force();

@@ -20,9 +20,13 @@ import org.slf4j.LoggerFactory;
 /**
  * Opens the files of a log after a stop or a crash. Reads only what the checkpoint does not vouch for.
  *
- * <p>The Raft log is the judge of what must be there: it takes an entry only after the entry's frame is on disk, so
- * every entry it holds past the checkpoint must have its frame, whole. If all are found, anything broken after them is
- * an incomplete write and is cut. If one is missing, the log is damaged and is left exactly as found.
+ * <p>The Raft log is the judge of what must be there: it takes an entry only after the entry's frame is on disk, unless it
+ * keeps the payload itself, so every other entry it holds past the checkpoint must have its frame, whole. If all are found,
+ * anything broken after them is an incomplete write and is cut. If one is missing, the log is damaged and is left exactly
+ * as found.
+ *
+ * <p>Of those that the Raft log keeps, a crash may have taken the last few. Each flush covers all that was written before,
+ * so if a later frame is there but an earlier one is not, that is damage too.
  */
 final class LogRecovery {
     private static final Logger LOG = LoggerFactory.getLogger(LogRecovery.class);
@@ -34,6 +38,9 @@ final class LogRecovery {
     private final @Nullable SegmentState newest;
 
     private final Set<FrameId> missing;
+    /** Of those that the Raft log keeps. */
+    private final Set<FrameId> lost;
+
     private final Map<FrameId, PendingFrame> found = new HashMap<>();
     private final TreeMap<Long, Segment> segments = new TreeMap<>();
     private final List<Cut> cuts = new ArrayList<>();
@@ -41,14 +48,15 @@ final class LogRecovery {
 
     private record Cut(Segment segment, long end) {}
 
-    LogRecovery(Path directory, LogIdentity identity, LogCheckpoint checkpoint, Collection<FrameId> required) {
+    LogRecovery(Path directory, LogIdentity identity, LogCheckpoint checkpoint, ExpectedFrames expected) {
         this.directory = directory;
         this.identity = identity;
         this.checkpoint = checkpoint;
         this.newest = checkpoint.segments().stream()
                 .max(Comparator.comparing(SegmentState::id))
                 .orElse(null);
-        this.missing = new HashSet<>(required);
+        this.missing = new HashSet<>(expected.required());
+        this.lost = new HashSet<>(expected.kept());
     }
 
     void run() throws IOException {
@@ -58,6 +66,7 @@ final class LogRecovery {
             for (Segment segment : segments.values()) {
                 scan(segment);
             }
+            missing.addAll(lostInTheMiddle());
             if (!missing.isEmpty()) {
                 throw new DamagedLogException("partition " + identity + " in " + directory + " lacks the bytes of "
                         + missing.size() + " entries of its Raft log, such as "
@@ -87,6 +96,16 @@ final class LogRecovery {
 
     Collection<PendingFrame> pending() {
         return found.values();
+    }
+
+    /** Frames that the Raft log keeps, to be written again. */
+    Set<FrameId> lost() {
+        return lost;
+    }
+
+    private List<FrameId> lostInTheMiddle() {
+        long last = found.keySet().stream().mapToLong(FrameId::index).max().orElse(-1);
+        return lost.stream().filter(id -> id.index() < last).toList();
     }
 
     private void openSegments() throws IOException {
@@ -150,7 +169,7 @@ final class LogRecovery {
                 cuts.add(new Cut(segment, position));
                 return;
             }
-            if (missing.remove(header.id())) {
+            if (missing.remove(header.id()) || lost.remove(header.id())) {
                 found.put(header.id(), new PendingFrame(header.id(), segment, payloadAt, header.length(), null));
             }
             position = payloadAt + header.length();

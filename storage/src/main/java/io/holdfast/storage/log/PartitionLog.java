@@ -7,10 +7,11 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -18,12 +19,14 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentNavigableMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The log of one partition replica: it owns the segments, and says which records exist.
  *
- * <p>A batch comes in twice. First its bytes, when Raft appends the entry ({@link #write}): they are on disk, in a
- * frame, but no record exists yet. Then, when the entry is committed and the state machine has accepted the batch
+ * <p>A batch comes in twice. First its bytes, when Raft appends the entry ({@link #write}, {@link #writeBehind}): they are
+ * in a frame, on disk here or in the Raft log, but no record exists yet. Then, when the entry is committed and the state machine has accepted the batch
  * ({@link #apply}): an index entry gives its records their offsets, and only now can a reader find them. So a reader
  * never sees a byte that Raft may still discard.
  *
@@ -35,9 +38,11 @@ import org.jspecify.annotations.Nullable;
  * everything else by any thread.
  *
  * <p>After a crash: what the last {@link LogCheckpoint} names is there; frames after it are found again by their
- * headers; index entries after it come back by applying the Raft log again.
+ * headers, and those that were written behind and are not there are written again; index entries after it come back by applying the Raft log again.
  */
 public final class PartitionLog implements Closeable {
+    private static final Logger LOG = LoggerFactory.getLogger(PartitionLog.class);
+
     private final Path directory;
     private final LogIdentity identity;
     private final LogSettings settings;
@@ -86,7 +91,7 @@ public final class PartitionLog implements Closeable {
     /**
      * Opens the log in a directory, which is created if need be.
      *
-     * @param required the frames of all entries that the Raft log holds past the checkpoint
+     * @param expected the frames of all entries that the Raft log holds past the checkpoint
      * @throws DamagedLogException if bytes that must be there are not; nothing was changed then
      */
     public static PartitionLog open(
@@ -94,7 +99,7 @@ public final class PartitionLog implements Closeable {
             LogIdentity identity,
             LogSettings settings,
             LogCheckpoint checkpoint,
-            Collection<FrameId> required)
+            ExpectedFrames expected)
             throws IOException {
         if (!Files.isDirectory(directory)) {
             if (!checkpoint.segments().isEmpty()) {
@@ -102,11 +107,39 @@ public final class PartitionLog implements Closeable {
             }
             DurableDirectory.create(directory);
         }
-        LogRecovery recovery = new LogRecovery(directory, identity, checkpoint, required);
+        LogRecovery recovery = new LogRecovery(directory, identity, checkpoint, expected);
         recovery.run();
         PartitionLog log = new PartitionLog(directory, identity, settings, checkpoint, recovery.segments());
-        recovery.pending().forEach(frame -> log.pending.put(frame.id().index(), frame));
+        for (PendingFrame frame : recovery.pending()) {
+            log.pending.put(frame.id().index(), frame);
+            log.flushes.writtenBehind(frame.segment()); // by a process that may not have come to flush it
+        }
+        if (!recovery.lost().isEmpty()) {
+            log.writeAgain(recovery.lost(), expected.keeper());
+        }
         return log;
+    }
+
+    /** Writes frames that never reached the disk from where they were kept; they are on disk on return. */
+    private void writeAgain(Set<FrameId> lost, ExpectedFrames.Keeper keeper) throws IOException {
+        boolean done = false;
+        try {
+            LOG.info("{}: writing {} frames again that were not flushed", this, lost.size());
+            Map<FrameId, CompletableFuture<Void>> written = new HashMap<>();
+            keeper.read(lost, (id, payload) -> written.put(id, write(id, payload)));
+            if (!written.keySet().equals(lost)) {
+                throw new DamagedLogException(this + " lacks the bytes of " + lost.size()
+                        + " entries, and the Raft log has " + written.size());
+            }
+            written.values().forEach(CompletableFuture::join);
+            done = true;
+        } catch (CompletionException e) {
+            throw new IOException(this + " cannot be written", e.getCause());
+        } finally {
+            if (!done) {
+                close();
+            }
+        }
     }
 
     /**
@@ -148,6 +181,22 @@ public final class PartitionLog implements Closeable {
      *     with all that was written before. Fails if they may not be on disk, and then so does every later write
      */
     public CompletableFuture<Void> write(FrameId id, ByteBuffer payload) {
+        return write(id, payload, false);
+    }
+
+    /**
+     * Appends the payload of a Raft entry that the Raft log keeps too, until the next checkpoint is durable: its flush is
+     * that of the Raft log. Only the first frame of a segment is flushed, and with it whatever was written before; so what a
+     * crash may take is always the end of the last segment.
+     *
+     * @param payload as for {@link #write}
+     * @return done when the bytes are on disk, or on their way and the Raft log's copy is enough; as for {@link #write}
+     */
+    public CompletableFuture<Void> writeBehind(FrameId id, ByteBuffer payload) {
+        return write(id, payload, true);
+    }
+
+    private CompletableFuture<Void> write(FrameId id, ByteBuffer payload, boolean behind) {
         // An interrupt in the middle of a write would close the file; whoever sent it must wait.
         boolean interrupted = Thread.interrupted();
         try {
@@ -157,6 +206,10 @@ public final class PartitionLog implements Closeable {
                 long position = segment.write(FrameHeader.of(id, payload), payload);
                 pending.put(id.index(), new PendingFrame(id, segment, position, payload.remaining(), payload));
                 bytesWritten += FrameHeader.BYTES + payload.remaining();
+                if (behind && position > Segment.HEADER_BYTES + FrameHeader.BYTES) {
+                    flushes.writtenBehind(segment);
+                    return CompletableFuture.completedFuture(null);
+                }
                 return flushes.flushed(segment);
             }
         } catch (IOException e) {
@@ -474,6 +527,7 @@ public final class PartitionLog implements Closeable {
     /** The last {@link #checkpoint} is durable: trimmed and rewritten segments may go. */
     public void checkpointStored() throws IOException {
         for (Segment segment : condemned) {
+            flushes.forget(segment);
             segment.delete();
         }
         condemned.clear();
@@ -642,6 +696,11 @@ public final class PartitionLog implements Closeable {
 
     public Path directory() {
         return directory;
+    }
+
+    @Override
+    public String toString() {
+        return "partition " + identity + " in " + directory;
     }
 
     @Override

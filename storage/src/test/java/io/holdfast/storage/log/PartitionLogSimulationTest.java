@@ -6,17 +6,20 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Random writes, applies, truncations, trims, removals, segments written anew, checkpoints and crashes, against a list of
- * strings. A crash keeps the files and a random part of what was written after the last entry that Raft knows of.
+ * strings. A crash keeps the files and a random part of what was written after the last entry that Raft knows of; some take a
+ * random part of what was written behind and not flushed yet.
  */
 class PartitionLogSimulationTest {
     private static final int SEEDS = Integer.getInteger("holdfast.seeds", 60);
@@ -65,7 +68,15 @@ class PartitionLogSimulationTest {
 
         /** Appends a batch, or lets records go. */
         private record Entry(
-                FrameId id, ByteBuffer batch, List<String> values, boolean accepted, List<OffsetRange> removed) {}
+                FrameId id,
+                ByteBuffer batch,
+                boolean kept,
+                List<String> values,
+                boolean accepted,
+                List<OffsetRange> removed) {}
+
+        /** How many bytes of the last segment a loss of power leaves. */
+        private long flushedBytes;
 
         /** What applied entries have let go. */
         private final TreeMap<Long, List<OffsetRange>> removed = new TreeMap<>();
@@ -80,11 +91,21 @@ class PartitionLogSimulationTest {
         }
 
         private PartitionLog open() throws Exception {
-            List<FrameId> required = entries.values().stream()
-                    .filter(entry -> entry.batch != null)
+            ExpectedFrames expected = new ExpectedFrames(frames(false), frames(true), (wanted, to) -> {
+                for (Entry entry : entries.values()) {
+                    if (wanted.contains(entry.id)) {
+                        to.accept(entry.id, entry.batch.duplicate());
+                    }
+                }
+            });
+            return PartitionLog.open(directory, new LogIdentity(1, 1), settings, checkpoint, expected);
+        }
+
+        private List<FrameId> frames(boolean kept) {
+            return entries.values().stream()
+                    .filter(entry -> entry.batch != null && entry.kept == kept)
                     .map(Entry::id)
                     .toList();
-            return PartitionLog.open(directory, new LogIdentity(1, 1), settings, checkpoint, required);
         }
 
         void run(int steps) throws Exception {
@@ -112,8 +133,14 @@ class PartitionLogSimulationTest {
             }
             ByteBuffer batch = Batches.of(values.toArray(String[]::new));
             FrameId id = new FrameId(index, term);
-            log.write(id, batch).get();
-            entries.put(index, new Entry(id, batch, values, random.nextInt(6) > 0, List.of()));
+            boolean kept = random.nextInt(3) > 0;
+            CompletableFuture<Void> written = kept ? log.writeBehind(id, batch) : log.write(id, batch);
+            boolean flushes = !written.isDone();
+            written.get();
+            if (flushes) {
+                flushedBytes = Files.size(lastSegment());
+            }
+            entries.put(index, new Entry(id, batch, kept, values, random.nextInt(6) > 0, List.of()));
         }
 
         private void remove() {
@@ -124,7 +151,7 @@ class PartitionLogSimulationTest {
                 ranges.add(new OffsetRange(from, until));
                 from = until;
             }
-            entries.put(index, new Entry(new FrameId(index, term), null, List.of(), false, ranges));
+            entries.put(index, new Entry(new FrameId(index, term), null, false, List.of(), false, ranges));
         }
 
         /** Begins, goes on with, or ends it, so that other things happen in between. */
@@ -187,13 +214,15 @@ class PartitionLogSimulationTest {
 
         /** Loses what Raft had not taken yet, and all that was applied since the checkpoint; then applies it again. */
         private void crash() throws Exception {
-            if (random.nextBoolean()) { // bytes that no Raft entry knows of, maybe torn
+            if (random.nextBoolean()) {
+                losePower();
+            } else if (random.nextBoolean()) { // bytes that no Raft entry knows of, maybe torn
                 ByteBuffer extra = Batches.of("unknown to Raft");
                 long index = entries.isEmpty() ? checkpointIndex + 1 : entries.lastKey() + 1;
                 log.write(new FrameId(index, term), extra).get();
                 Path last = lastSegment();
                 byte[] bytes = Files.readAllBytes(last);
-                Files.write(last, java.util.Arrays.copyOf(bytes, bytes.length - random.nextInt(extra.remaining())));
+                Files.write(last, Arrays.copyOf(bytes, bytes.length - random.nextInt(extra.remaining())));
                 term++;
             }
             long appliedBefore = applied;
@@ -212,6 +241,34 @@ class PartitionLogSimulationTest {
             while (applied < appliedBefore) {
                 apply();
             }
+        }
+
+        /** Cuts the last segment, or puts something else there. */
+        private void losePower() throws Exception {
+            try (var files = Files.list(directory)) {
+                if (files.noneMatch(f -> f.toString().endsWith(Segment.DATA_SUFFIX))) {
+                    return;
+                }
+            }
+            Path last = lastSegment();
+            byte[] bytes = Files.readAllBytes(last);
+            long sure = Math.max(flushedBytes, checkpointed(last));
+            if (sure < bytes.length) {
+                int left = (int) sure + random.nextInt(bytes.length - (int) sure);
+                byte[] torn = Arrays.copyOf(bytes, random.nextBoolean() ? left : bytes.length);
+                Arrays.fill(torn, left, torn.length, (byte) random.nextInt(2));
+                Files.write(last, torn);
+            }
+        }
+
+        private long checkpointed(Path segment) {
+            return checkpoint.segments().stream()
+                    .filter(state -> segment.getFileName()
+                            .toString()
+                            .startsWith(new Segment.Name(state.id(), state.generation()).toString() + "."))
+                    .mapToLong(SegmentState::appliedBytes)
+                    .max()
+                    .orElse(0);
         }
 
         private Path lastSegment() throws Exception {

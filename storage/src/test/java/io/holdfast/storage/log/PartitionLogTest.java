@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -45,6 +46,117 @@ class PartitionLogTest {
 
         assertThat(first).isCompleted();
         assertThat(log.flushes()).as("one flush for both").isEqualTo(1);
+    }
+
+    @Test
+    void shouldFlushOnlyTheFirstFrameOfASegmentThatIsWrittenBehind() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        for (long index = 1; files(".batches").size() < 2; index++) {
+            CompletableFuture<Void> written = log.writeBehind(new FrameId(index, 1), Batches.of("record " + index));
+            boolean isFirst = index == 1 || files(".batches").size() == 2;
+            assertThat(written.isDone())
+                    .as("entry %s need not be waited for", index)
+                    .isEqualTo(!isFirst);
+            written.join();
+        }
+        assertThat(log.flushes())
+                .as("one for the first, and both segments for the second")
+                .isEqualTo(3);
+    }
+
+    @Test
+    void shouldFlushWhatAnEarlierProcessLeftInMemory() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        log.writeBehind(new FrameId(1, 1), Batches.of("a")).join();
+        for (long index = 2; Files.size(lastSegment()) < SMALL.segmentBytesMax(); index++) {
+            log.writeBehind(new FrameId(index, 1), Batches.of("record " + index))
+                    .join();
+        }
+        PartitionLog after = open(LogCheckpoint.EMPTY, new FrameId(1, 1));
+
+        after.writeBehind(new FrameId(99, 1), Batches.of("z")).join();
+
+        assertThat(files(".batches")).hasSize(2);
+        assertThat(after.flushes()).as("both").isEqualTo(2);
+    }
+
+    @Test
+    void shouldWriteAgainWhatTheRaftLogKept() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        List<String> expected = fill(log, 1, 3);
+        LogCheckpoint checkpoint = log.checkpoint();
+        log.write(new FrameId(4, 1), Batches.of("flushed")).join();
+        int flushed = (int) Files.size(lastSegment());
+        TreeMap<FrameId, ByteBuffer> kept = new TreeMap<>(Comparator.comparing(FrameId::index));
+        for (long index = 5; index < 8; index++) {
+            kept.put(new FrameId(index, 1), Batches.of("kept " + index));
+            log.writeBehind(new FrameId(index, 1), kept.lastEntry().getValue()).join();
+        }
+        byte[] original = Files.readAllBytes(lastSegment());
+        Path segment = lastSegment();
+
+        for (int cut = flushed; cut <= original.length; cut++) {
+            for (int filler : new int[] {-1, 0, 0x5A}) {
+                byte[] left = java.util.Arrays.copyOf(original, filler < 0 ? cut : original.length);
+                java.util.Arrays.fill(left, cut, left.length, (byte) filler);
+                Files.write(segment, left);
+
+                PartitionLog reopened = openKeeping(checkpoint, kept, new FrameId(4, 1));
+
+                List<String> all = new ArrayList<>(expected);
+                reopened.apply(new FrameId(4, 1), 40, List.of(Batches.whole(Batches.of("flushed"))));
+                all.add("3=flushed");
+                for (FrameId id : kept.keySet()) {
+                    assertThat(reopened.readPayload(id)).isEqualTo(kept.get(id));
+                    reopened.apply(id, id.index() * 10, List.of(Batches.whole(kept.get(id))));
+                    all.add(id.index() - 1 + "=kept " + id.index());
+                }
+                assertThat(Batches.readAll(reopened, 700)).as("cut at %s", cut).isEqualTo(all);
+                assertThat(Files.readAllBytes(segment)).isEqualTo(original);
+                reopened.close();
+            }
+        }
+    }
+
+    @Test
+    void shouldWriteAgainSegmentsThatNeverReachedTheDisk() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        TreeMap<FrameId, ByteBuffer> kept = new TreeMap<>(Comparator.comparing(FrameId::index));
+        kept.put(new FrameId(1, 1), Batches.of("kept"));
+        log.writeBehind(new FrameId(1, 1), kept.firstEntry().getValue()); // and nobody waits
+        Files.write(lastSegment(), new byte[0]);
+
+        PartitionLog reopened = openKeeping(LogCheckpoint.EMPTY, kept);
+
+        assertThat(reopened.readPayload(kept.firstKey()))
+                .isEqualTo(kept.firstEntry().getValue());
+    }
+
+    @Test
+    void shouldCallItDamageIfALaterFrameIsThere() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        TreeMap<FrameId, ByteBuffer> kept = new TreeMap<>(Comparator.comparing(FrameId::index));
+        for (long index = 1; log.bytesOnDisk() == 0 || files(".batches").size() < 2; index++) {
+            kept.put(new FrameId(index, 1), Batches.of("record " + index));
+            log.writeBehind(kept.lastKey(), kept.lastEntry().getValue()).join();
+        }
+        Path first = files(".batches").get(0);
+        byte[] bad = Files.readAllBytes(first);
+        bad[bad.length / 2] ^= 1;
+        Files.write(first, bad);
+
+        assertThatThrownBy(() -> openKeeping(LogCheckpoint.EMPTY, kept)).isInstanceOf(DamagedLogException.class);
+        assertThat(Files.readAllBytes(first)).as("left alone").isEqualTo(bad);
+    }
+
+    @Test
+    void shouldCallItDamageIfTheRaftLogHasNotKeptIt() throws Exception {
+        open(LogCheckpoint.EMPTY).close();
+        ExpectedFrames expected = new ExpectedFrames(List.of(), List.of(new FrameId(1, 1)), (wanted, to) -> {});
+
+        assertThatThrownBy(() ->
+                        PartitionLog.open(directory.resolve("log"), IDENTITY, SMALL, LogCheckpoint.EMPTY, expected))
+                .isInstanceOf(DamagedLogException.class);
     }
 
     @Test
@@ -300,7 +412,7 @@ class PartitionLogTest {
         LogCheckpoint checkpoint = log.checkpoint();
 
         assertThatThrownBy(() -> PartitionLog.open(
-                        directory.resolve("log"), new LogIdentity(7, 4), SMALL, checkpoint, List.of()))
+                        directory.resolve("log"), new LogIdentity(7, 4), SMALL, checkpoint, ExpectedFrames.NONE))
                 .isInstanceOf(DamagedLogException.class)
                 .hasMessageContaining("7/3");
     }
@@ -344,7 +456,23 @@ class PartitionLogTest {
     }
 
     private PartitionLog open(LogCheckpoint checkpoint, FrameId... required) throws IOException {
-        PartitionLog log = PartitionLog.open(directory.resolve("log"), IDENTITY, SMALL, checkpoint, List.of(required));
+        PartitionLog log = PartitionLog.open(
+                directory.resolve("log"), IDENTITY, SMALL, checkpoint, ExpectedFrames.of(List.of(required)));
+        opened.add(log);
+        return log;
+    }
+
+    private PartitionLog openKeeping(LogCheckpoint checkpoint, Map<FrameId, ByteBuffer> kept, FrameId... required)
+            throws IOException {
+        ExpectedFrames expected = new ExpectedFrames(
+                List.of(required),
+                kept.keySet(),
+                (wanted, to) -> kept.forEach((id, payload) -> {
+                    if (wanted.contains(id)) {
+                        to.accept(id, payload.duplicate());
+                    }
+                }));
+        PartitionLog log = PartitionLog.open(directory.resolve("log"), IDENTITY, SMALL, checkpoint, expected);
         opened.add(log);
         return log;
     }
