@@ -26,9 +26,9 @@ import org.slf4j.LoggerFactory;
  * The log of one partition replica: it owns the segments, and says which records exist.
  *
  * <p>A batch comes in twice. First its bytes, when Raft appends the entry ({@link #write}, {@link #writeBehind}): they are
- * in a frame, on disk here or in the Raft log, but no record exists yet. Then, when the entry is committed and the state machine has accepted the batch
- * ({@link #apply}): an index entry gives its records their offsets, and only now can a reader find them. So a reader
- * never sees a byte that Raft may still discard.
+ * in a frame, on disk here or in the Raft log, but no record exists yet. Then, when the entry is committed and the state
+ * machine has accepted the batch ({@link #apply}): an index entry gives its records their offsets, and only now can a
+ * reader find them. So a reader never sees a byte that Raft may still discard.
  *
  * <p>Records may go again: the oldest by {@link #trim}, and any by {@link #remove}, after which no reader finds them, while
  * their bytes stay until a {@link SegmentRewrite} leaves them out. Offsets never change.
@@ -38,7 +38,8 @@ import org.slf4j.LoggerFactory;
  * everything else by any thread.
  *
  * <p>After a crash: what the last {@link LogCheckpoint} names is there; frames after it are found again by their
- * headers, and those that were written behind and are not there are written again; index entries after it come back by applying the Raft log again.
+ * headers, and those that were written behind and are not there are written again; index entries after it come back by
+ * applying the Raft log again.
  */
 public final class PartitionLog implements Closeable {
     private static final Logger LOG = LoggerFactory.getLogger(PartitionLog.class);
