@@ -51,7 +51,6 @@ public final class PartitionHost {
     private final ByteBudget nodeBudget;
     private final DamagedLogs damagedLogs;
     private final EntryPacing pacing;
-    private final AppendEncoder encoder;
 
     /**
      * @param folder of all partitions' logs
@@ -91,7 +90,6 @@ public final class PartitionHost {
         this.settings = settings;
         this.logSettings = new LogSettings(settings.segmentBytesMax());
         this.nodeBudget = new ByteBudget(settings.nodeBytesInFlightMax());
-        this.encoder = new AppendEncoder(clockMs, settings.keepsPayloads());
         this.pacing = EntryPacing.ofThisMachine(Timer.of(timer));
         DurableDirectory.create(folder);
         this.damagedLogs = new DamagedLogs(folder.resolveSibling("damaged"), clockMs);
@@ -110,7 +108,7 @@ public final class PartitionHost {
                 clockMs,
                 waker,
                 pacing,
-                encoder,
+                settings.keepsPayloads(),
                 settings.entryBytesMax(),
                 new ByteBudget(settings.partitionBytesInFlightMax()),
                 nodeBudget,

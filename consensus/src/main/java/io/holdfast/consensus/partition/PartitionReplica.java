@@ -23,6 +23,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import java.util.function.LongSupplier;
@@ -87,7 +88,7 @@ public final class PartitionReplica {
             LongSupplier clockMs,
             Waker waker,
             EntryPacing pacing,
-            AppendEncoder encoder,
+            BooleanSupplier keepsPayloads,
             int entryBytesMax,
             ByteBudget partitionBudget,
             ByteBudget nodeBudget,
@@ -102,8 +103,14 @@ public final class PartitionReplica {
         this.clockMs = clockMs;
         this.waker = waker;
         this.queues = new ReplicaQueues(this, queueResources);
-        this.appends =
-                new AppendQueue(this::propose, queues, pacing, entryBytesMax, partitionBudget, nodeBudget, encoder);
+        this.appends = new AppendQueue(
+                this::propose,
+                queues,
+                pacing,
+                entryBytesMax,
+                partitionBudget,
+                nodeBudget,
+                new AppendEncoder(clockMs, System::nanoTime, keepsPayloads));
         this.barriers = new ReadBarriers(group, addressOf);
         this.streamGroups = new ReplicaStreamGroups(this, streamResources);
         this.schedule = new ReplicaSchedule(this, scheduleResources);

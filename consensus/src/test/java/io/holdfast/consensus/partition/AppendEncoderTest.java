@@ -17,7 +17,8 @@ import org.junit.jupiter.api.Test;
 /** Which bytes go into the Raft log, and which only into the segment. */
 class AppendEncoderTest {
     private boolean keeps = true;
-    private final AppendEncoder encoder = new AppendEncoder(() -> 7, () -> keeps);
+    private long now;
+    private final AppendEncoder encoder = new AppendEncoder(() -> 7, () -> now, () -> keeps);
 
     @Test
     void shouldKeepASmallPayloadInTheCommand() throws Exception {
@@ -43,6 +44,34 @@ class AppendEncoderTest {
         assertThat(RaftBytes.buffer(message.batches())).isEqualTo(append.bytes());
         assertThat(command(message).getAppend().getPayload()).isEqualTo(ByteString.EMPTY);
         assertThat(command(message).hasQueue()).isTrue();
+    }
+
+    @Test
+    void shouldKeepNothingWhileMuchIsAppendedAndSoonAgainAfter() {
+        BatchAppend small = batch("x".repeat(10_000), Terms.NONE);
+        BatchAppend large = batch("x".repeat(1 << 20), Terms.NONE);
+
+        for (int i = 0; i < 1000; i++) { // two thirds of what it may be
+            now += 7_000_000;
+            assertThat(isKept(small)).as("entry %s", i).isTrue();
+        }
+        int kept = 0;
+        for (int i = 0; i < 1000; i++) { // twice as much
+            now += 2_400_000;
+            kept += isKept(small) ? 1 : 0;
+        }
+        assertThat(kept).isBetween(100, 700);
+        for (int i = 0; i < 10; i++) {
+            now += 1_000_000;
+            assertThat(isKept(large)).isFalse();
+        }
+        assertThat(isKept(small)).isFalse();
+        now += 1_000_000_000;
+        assertThat(isKept(small)).isTrue();
+    }
+
+    private boolean isKept(BatchAppend append) {
+        return encoder.encode(List.of(append), null).batches().equals(PartitionMessage.IN_COMMAND);
     }
 
     @Test

@@ -61,7 +61,7 @@ class AppendQueueTest {
             1 << 20,
             budget,
             new ByteBudget(1 << 20),
-            new AppendEncoder(() -> 0, () -> false));
+            new AppendEncoder(() -> 0, () -> 0, () -> false));
 
     private static final QueueCommand COMMAND =
             QueueCommand.newBuilder().setClockMs(1).build();
