@@ -50,7 +50,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Payload bytes go from Raft straight into the log's segments ({@code write}, {@code read}, {@code truncate} of
  * Ratis' DataApi), once per replica; the Raft log keeps a header of some tens of bytes. {@code write} completes only
  * when the bytes are on disk, so a Raft entry never exists without them and {@code flush} has nothing left to do. Small
- * payloads are in the command as well, hence in the Raft log, and {@code write} does not wait for them.
+ * payloads may be in the command as well, hence in the Raft log, and {@code write} does not wait for them.
  */
 final class PartitionMachine extends GroupMachine {
     private final PartitionPaths paths;
