@@ -20,6 +20,7 @@ final class FaultyDisk {
     private static final int SYNC_ERRNO = 2;
     private static final int FAILED_SYNCS = 3;
     private static final int EIO = 5;
+    private static final String CONTROL_VARIABLE = "FAULTS_CONTROL";
 
     private final Path library;
     private final Path data;
@@ -48,10 +49,14 @@ final class FaultyDisk {
 
     Map<String, String> environment() {
         return Map.of(
-                "LD_PRELOAD", library.toString(),
-                "FAULTS_DIR", data.toString(),
-                "FAULTS_JOURNAL", journal.toString(),
-                "FAULTS_CONTROL", control.toString());
+                "LD_PRELOAD",
+                library.toString(),
+                "FAULTS_DIR",
+                data.toString(),
+                "FAULTS_JOURNAL",
+                journal.toString(),
+                CONTROL_VARIABLE,
+                control.toString());
     }
 
     void moveClock(long nanos) throws IOException {
@@ -66,6 +71,11 @@ final class FaultyDisk {
         set(SYNC_ERRNO, on ? EIO : 0);
     }
 
+    /** For a process that has this disk, and knows of it. */
+    static void failSyncsOfThisProcess(boolean on) throws IOException {
+        set(Path.of(System.getenv(CONTROL_VARIABLE)), SYNC_ERRNO, on ? EIO : 0);
+    }
+
     long failedSyncs() throws IOException {
         return ByteBuffer.wrap(Files.readAllBytes(control))
                 .order(ByteOrder.LITTLE_ENDIAN)
@@ -73,6 +83,10 @@ final class FaultyDisk {
     }
 
     private void set(int which, long value) throws IOException {
+        set(control, which, value);
+    }
+
+    private static void set(Path control, int which, long value) throws IOException {
         try (FileChannel channel = FileChannel.open(control, StandardOpenOption.WRITE)) {
             ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
             channel.write(bytes.putLong(0, value), (long) which * Long.BYTES);

@@ -9,21 +9,25 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Reads the journal of faults.c and puts files back to what a machine that lost its power would have: without the writes
- * that were not flushed. The layout of the journal is explained there.
+ * that were not flushed, and without those whose flush failed, unless their pages were written to and flushed later. The
+ * layout of the journal is explained there.
  */
 final class LostWrites {
     private static final int WRITE = 1;
@@ -31,6 +35,9 @@ final class LostWrites {
     private static final int CREATE = 3;
     private static final int RENAME = 4;
     private static final int DELETE = 5;
+    private static final int FAILED_SYNC = 6;
+    private static final int PAGE_BYTES = 4096;
+    private static final long NAMES = -1;
     private static final String JOURNAL = "journal";
 
     /** A record of the journal. */
@@ -42,14 +49,26 @@ final class LostWrites {
             long oldSize,
             long bytesAt,
             long length,
+            long written,
             String path,
             String to,
-            long end) {}
+            long end) {
+        /** All of the file's pages that are written to disk with it; none if it only changes the size. */
+        LongStream pages() {
+            return written <= 0
+                    ? LongStream.empty()
+                    : LongStream.rangeClosed(offset / PAGE_BYTES, (offset + written - 1) / PAGE_BYTES);
+        }
+    }
+
+    private record Fate(Change change, boolean doomed) {}
 
     private final Path journal;
     private final Map<Long, Path> files = new HashMap<>();
-    private final Map<Long, Long> syncedBefore = new HashMap<>();
-    private long anySyncedBefore;
+    /** Changes that no sync made durable, in their order: writes by inode, names under {@link #NAMES}. */
+    private final Map<Long, List<Change>> unsynced = new HashMap<>();
+    /** Of files with a sync that failed, by inode: what can never be durable, and what became durable since. */
+    private final Map<Long, List<Fate>> failed = new HashMap<>();
 
     private LostWrites(Path journal) {
         this.journal = journal;
@@ -63,31 +82,15 @@ final class LostWrites {
      */
     static int undo(Path journal, Path data, long tornBy) throws IOException {
         LostWrites lost = new LostWrites(journal);
-        List<Change> changes = lost.readUnsynced();
-        lost.findFiles(data);
-        Map<Long, Integer> unsynced = new HashMap<>();
-        changes.stream().filter(c -> c.type == WRITE).forEach(c -> unsynced.merge(c.inode, 1, Integer::sum));
-        Map<Long, Integer> leftToLose = new HashMap<>();
-        Random random = new Random(tornBy);
-        unsynced.forEach((inode, count) -> leftToLose.put(inode, tornBy == 0 ? count : 1 + random.nextInt(count)));
-        int undone = 0;
-        try (FileChannel old = FileChannel.open(journal.resolve(JOURNAL), StandardOpenOption.READ)) {
-            for (int i = changes.size() - 1; i >= 0; i--) {
-                Change change = changes.get(i);
-                if (change.type != WRITE) {
-                    lost.undoName(change);
-                    undone++;
-                    continue;
-                }
-                int left = leftToLose.merge(change.inode, -1, Integer::sum);
-                if (left >= 0) {
-                    boolean half = tornBy != 0 && left == 0 && random.nextBoolean();
-                    lost.undoWrite(change, old, half ? random.nextDouble() : 0);
-                    undone++;
-                }
-            }
-        } catch (NoSuchFileException e) {
+        if (!Files.exists(journal.resolve(JOURNAL))) {
             return 0;
+        }
+        lost.read();
+        lost.findFiles(data);
+        int undone;
+        try (FileChannel old = FileChannel.open(journal.resolve(JOURNAL), StandardOpenOption.READ)) {
+            undone = lost.undoUnsynced(old, tornBy);
+            undone += lost.undoDoomed(old);
         }
         clear(journal);
         return undone;
@@ -101,37 +104,99 @@ final class LostWrites {
         }
     }
 
-    /** Changes that no later sync made durable, in their order. */
-    private List<Change> readUnsynced() throws IOException {
-        List<Change> all = new ArrayList<>();
-        Path file = journal.resolve(JOURNAL);
-        if (!Files.exists(file)) {
-            return all;
+    private int undoUnsynced(FileChannel old, long tornBy) throws IOException {
+        Map<Long, Integer> leftToLose = new HashMap<>();
+        Random random = new Random(tornBy);
+        unsynced.forEach((inode, changes) ->
+                leftToLose.put(inode, tornBy == 0 ? changes.size() : 1 + random.nextInt(changes.size())));
+        List<Change> latestFirst = unsynced.values().stream()
+                .flatMap(List::stream)
+                .sorted(Comparator.comparing(Change::at).reversed())
+                .toList();
+        int undone = 0;
+        for (Change change : latestFirst) {
+            if (change.type != WRITE) {
+                undoName(change);
+                undone++;
+                continue;
+            }
+            int left = leftToLose.merge(change.inode, -1, Integer::sum);
+            if (left >= 0) {
+                boolean half = tornBy != 0 && left == 0 && random.nextBoolean();
+                undoWrite(change, old, half ? random.nextDouble() : 0);
+                undone++;
+            }
         }
-        try (DataInputStream in = new DataInputStream(new BufferedInputStream(Files.newInputStream(file), 1 << 16))) {
-            long at = 0;
-            while (true) {
-                Change change = read(in, at);
-                if (change == null) {
-                    break;
-                }
-                at = change.end;
-                if (change.type == SYNC) {
-                    syncedBefore.merge(change.inode, change.offset, Math::max);
-                    anySyncedBefore = Math.max(anySyncedBefore, change.offset);
-                } else {
-                    all.add(change);
+        return undone;
+    }
+
+    private int undoDoomed(FileChannel old) throws IOException {
+        int undone = 0;
+        for (List<Fate> fates : failed.values()) {
+            Set<Long> durablePages = new HashSet<>();
+            boolean isLast = true;
+            for (int i = fates.size() - 1; i >= 0; i--) {
+                Change change = fates.get(i).change;
+                if (!fates.get(i).doomed) {
+                    change.pages().forEach(durablePages::add);
+                    isLast = false;
+                } else if (isLast) {
+                    undoWrite(change, old, 0);
+                    undone++;
+                } else if (undoPages(change, old, durablePages)) {
+                    undone++;
                 }
             }
         }
-        all.removeIf(change ->
-                change.at < (change.type == WRITE ? syncedBefore.getOrDefault(change.inode, 0L) : anySyncedBefore));
-        return all;
+        return undone;
+    }
+
+    /** What is durable, and what can never be. */
+    private void read() throws IOException {
+        try (DataInputStream in =
+                new DataInputStream(new BufferedInputStream(Files.newInputStream(journal.resolve(JOURNAL)), 1 << 16))) {
+            long at = 0;
+            for (Change change = read(in, at); change != null; change = read(in, at)) {
+                at = change.end;
+                switch ((int) change.type) {
+                    case SYNC -> {
+                        flushed(change.inode, change.offset, false);
+                        flushed(NAMES, change.offset, false);
+                    }
+                    case FAILED_SYNC -> flushed(change.inode, change.offset, true);
+                    case WRITE ->
+                        unsynced.computeIfAbsent(change.inode, i -> new ArrayList<>())
+                                .add(change);
+                    default ->
+                        unsynced.computeIfAbsent(NAMES, i -> new ArrayList<>()).add(change);
+                }
+            }
+        }
+    }
+
+    private void flushed(long inode, long before, boolean inVain) {
+        List<Change> changes = unsynced.get(inode);
+        if (changes == null) {
+            return;
+        }
+        List<Fate> fates = inVain ? failed.computeIfAbsent(inode, i -> new ArrayList<>()) : failed.get(inode);
+        int count = 0;
+        while (count < changes.size() && changes.get(count).at < before) {
+            if (fates != null) {
+                fates.add(new Fate(changes.get(count), inVain));
+            }
+            count++;
+        }
+        changes.subList(0, count).clear();
+        if (changes.isEmpty()) {
+            unsynced.remove(inode);
+        }
     }
 
     /** Null at the end, or where the process was killed in the middle of a record: then the write has not begun. */
     private static @Nullable Change read(DataInputStream in, long at) throws IOException {
         long[] head = new long[6];
+        long written = 0;
         byte[] path = {};
         byte[] to = {};
         try {
@@ -140,6 +205,7 @@ final class LostWrites {
             }
             if (head[0] == WRITE) {
                 in.skipNBytes(head[4]);
+                written = Long.reverseBytes(in.readLong());
             } else {
                 path = in.readNBytes((int) head[4]);
                 to = in.readNBytes((int) head[5]);
@@ -156,6 +222,7 @@ final class LostWrites {
                 head[3],
                 bytesAt,
                 head[4],
+                written,
                 new String(path, UTF_8),
                 new String(to, UTF_8),
                 bytesAt + head[4] + head[5]);
@@ -182,13 +249,54 @@ final class LostWrites {
             long from = change.offset + kept;
             if (kept < change.length) {
                 ByteBuffer bytes = ByteBuffer.allocate(Math.toIntExact(change.length - kept));
-                while (bytes.hasRemaining() && old.read(bytes, change.bytesAt + kept + bytes.position()) >= 0) {}
-                bytes.flip();
-                while (bytes.hasRemaining()) {
-                    channel.write(bytes, from + bytes.position());
-                }
+                readFully(old, bytes, change.bytesAt + kept);
+                writeFully(channel, bytes.flip(), from);
             }
             channel.truncate(Math.max(change.oldSize, kept > 0 ? from : 0));
+        }
+    }
+
+    /**
+     * Takes back pages of a write, those that were not written to disk later; the file is as large as it became.
+     *
+     * @return whether there were any
+     */
+    private boolean undoPages(Change change, FileChannel old, Set<Long> durablePages) throws IOException {
+        Path file = files.get(change.inode);
+        if (file == null || !Files.exists(file)) {
+            return false;
+        }
+        boolean undone = false;
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+            for (long page :
+                    change.pages().filter(page -> !durablePages.contains(page)).toArray()) {
+                long from = Math.max(change.offset, page * PAGE_BYTES);
+                long to = Math.min(Math.min(change.offset + change.written, (page + 1) * PAGE_BYTES), channel.size());
+                if (from < to) {
+                    ByteBuffer bytes =
+                            ByteBuffer.allocate(Math.toIntExact(to - from)); // zeros, where nothing was before
+                    long before = change.offset + change.length;
+                    if (from < before) {
+                        bytes.limit(Math.toIntExact(Math.min(to, before) - from));
+                        readFully(old, bytes, change.bytesAt + from - change.offset);
+                    }
+                    writeFully(channel, bytes.clear(), from);
+                    undone = true;
+                }
+            }
+        }
+        return undone;
+    }
+
+    private static void readFully(FileChannel channel, ByteBuffer into, long position) throws IOException {
+        long start = position - into.position();
+        while (into.hasRemaining() && channel.read(into, start + into.position()) >= 0) {}
+    }
+
+    private static void writeFully(FileChannel channel, ByteBuffer bytes, long position) throws IOException {
+        long start = position - bytes.position();
+        while (bytes.hasRemaining()) {
+            channel.write(bytes, start + bytes.position());
         }
     }
 

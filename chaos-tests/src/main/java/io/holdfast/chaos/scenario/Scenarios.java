@@ -155,6 +155,13 @@ public final class Scenarios {
                     Scenarios::failedFlushes,
                     SYNCS),
             Scenario.of(
+                    "failed-flush-power",
+                    "as failed-flush, and what the node says it has when it is back must survive a loss of power; sometimes only one other has it",
+                    Scenarios::failedFlushesThenPower,
+                    PROCESSES,
+                    SYNCS,
+                    POWER),
+            Scenario.of(
                             "full-disk",
                             "the disk of one node and of all is nearly full for some seconds, and that of one is full to the last byte",
                             Scenarios::fullDisks,
@@ -423,6 +430,38 @@ public final class Scenarios {
             run.failSyncs(node);
             run.calm(1, 3);
             run.start(node);
+            run.awaitProgress(PROGRESS);
+        }
+    }
+
+    private static void failedFlushesThenPower(Run run) throws Exception {
+        for (int round = 0; run.goesOn() || round < 2; round++) {
+            int leader = run.leader("log");
+            List<Integer> others = new ArrayList<>(run.others(leader));
+            int fails = round % 2 == 0 ? leader : others.get(run.random().nextInt(others.size()));
+            others.remove((Integer) fails);
+            if (fails == leader) {
+                run.failSyncs(fails);
+                run.calm(0.2, 2);
+                run.start(fails);
+                run.awaitProgress(PROGRESS);
+            } else {
+                run.pause(others.get(0));
+                run.calm(0.5, 2);
+                run.failSyncs(fails);
+                run.start(fails);
+                run.calm(4, 6);
+            }
+            run.cutPower(List.of(fails), false);
+            if (fails != leader) {
+                run.pause(leader);
+                run.goOn(others.get(0));
+            }
+            run.start(fails);
+            run.calm(3, 6);
+            if (fails != leader) {
+                run.goOn(leader);
+            }
             run.awaitProgress(PROGRESS);
         }
     }

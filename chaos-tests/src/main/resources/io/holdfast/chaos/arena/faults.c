@@ -12,14 +12,18 @@
  * The journal says how to undo each write since the file was last synced, so that after a kill the harness can put the
  * files back to what a machine without power would have. Its position is the time in it: a sync makes durable what was
  * written to the same file before the position at which it began. Creating, renaming and deleting files becomes durable
- * with the next sync of anything, as on a journaling file system such as ext4. Records, all numbers of 8 bytes:
+ * with the next sync of anything, as on a journaling file system such as ext4. After a sync that failed, later ones do not
+ * make durable what it should have, unless that is written once more: Linux takes its pages for written then. Records, all
+ * numbers of 8 bytes:
  *
  *   type, inode, offset, old size, length, extra length, then `length` bytes, then `extra length` bytes
- *   1 write     old bytes from `offset` on that it overwrites; what lay behind `old size` did not exist
+ *   1 write     old bytes from `offset` on that it overwrites; what lay behind `old size` did not exist; extra: a number,
+ *               of bytes written, or -1 for all that follow
  *   2 sync      offset: position of the journal when it began; inode of the file, or of a directory
  *   3 create    bytes: path
  *   4 rename    bytes: old path; extra: new path; inode 1 if there was a file at the new path, which is saved as `offset`
  *   5 delete    bytes: path; the file is saved as `offset`
+ *   6 failed    as sync, but it failed
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -112,7 +116,8 @@ static void note_write(int fd, off_t offset, size_t n) {
     if (reader >= 0) REAL(close)(reader);
     if (got != old) { perror("old bytes for the journal of faults"); abort(); }
   }
-  note(1, s.st_ino, offset, s.st_size, bytes, old, 0, 0);
+  int64_t written = n == SSIZE_MAX || n == 0 ? -1 : (int64_t)n;
+  note(1, s.st_ino, offset, s.st_size, bytes, old, &written, sizeof written);
   free(bytes);
 }
 
@@ -165,13 +170,14 @@ static void nap(int64_t us) {
   int name(int fd) { \
     if (!watched(fd)) return REAL(name)(fd); \
     nap(control[1]); \
-    if (control[2]) { __sync_fetch_and_add(&control[3], 1); errno = control[2]; return -1; } \
     pthread_mutex_lock(&lock); \
     int64_t began = lseek(journal, 0, SEEK_END); \
     pthread_mutex_unlock(&lock); \
-    int r = REAL(name)(fd); \
+    int e = control[2]; \
+    int r = e ? -1 : REAL(name)(fd); \
     struct stat s; \
-    if (!r && !fstat(fd, &s)) { pthread_mutex_lock(&lock); note(2, s.st_ino, began, 0, 0, 0, 0, 0); pthread_mutex_unlock(&lock); } \
+    if ((!r || e) && !fstat(fd, &s)) { pthread_mutex_lock(&lock); note(e ? 6 : 2, s.st_ino, began, 0, 0, 0, 0, 0); pthread_mutex_unlock(&lock); } \
+    if (e) { __sync_fetch_and_add(&control[3], 1); errno = e; } \
     return r; \
   }
 SYNC(fsync)

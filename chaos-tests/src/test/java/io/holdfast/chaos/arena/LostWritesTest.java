@@ -1,6 +1,7 @@
 package io.holdfast.chaos.arena;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
@@ -11,13 +12,14 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A process writes through the fault library and ends; what it had not flushed must be gone, and nothing else. */
 class LostWritesTest {
+    private static final int PAGE_BYTES = 4096;
+
     @TempDir
     Path folder;
 
@@ -68,6 +70,27 @@ class LostWritesTest {
                 Files.delete(data.resolve("a"));
                 Files.write(data.resolve("c"), List.of("never flushed"));
             }
+            case "fail" -> {
+                write(data.resolve("log"), "flushed,", true);
+                write(data.resolve("log"), "x".repeat(PAGE_BYTES) + "tail,", false);
+                failSync(data.resolve("log"));
+                sync(data.resolve("log"));
+            }
+            case "fail-and-go-on" -> {
+                main(new String[] {"fail", args[1]});
+                write(data.resolve("log"), "more,", true);
+            }
+            case "fail-and-write-once-more" -> {
+                main(new String[] {"fail", args[1]});
+                try (RandomAccessFile file =
+                        new RandomAccessFile(data.resolve("log").toFile(), "rw")) {
+                    byte[] all = new byte[(int) file.length()];
+                    file.readFully(all);
+                    file.seek(0);
+                    file.write(all);
+                }
+                sync(data.resolve("log"));
+            }
             case "again" -> write(data.resolve("log"), "more,", false);
             default -> throw new IllegalArgumentException(args[0]);
         }
@@ -83,25 +106,23 @@ class LostWritesTest {
         }
     }
 
-    private static void sync(Path directory) throws IOException {
-        try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+    private static void sync(Path path) throws IOException {
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
             channel.force(true);
         }
     }
 
+    private static void failSync(Path path) throws IOException {
+        FaultyDisk.failSyncsOfThisProcess(true);
+        try {
+            assertThatThrownBy(() -> sync(path)).isInstanceOf(IOException.class);
+        } finally {
+            FaultyDisk.failSyncsOfThisProcess(false);
+        }
+    }
+
     private void run(String what) throws IOException, InterruptedException {
-        ProcessBuilder builder = new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xshare:auto",
-                "-cp",
-                System.getProperty("java.class.path"),
-                LostWritesTest.class.getName(),
-                what,
-                data.toRealPath().toString());
-        builder.environment().putAll(disk.environment());
-        Process process = builder.inheritIO().start();
-        assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
-        assertThat(process.exitValue()).isZero();
+        FaultyProcess.run(disk, data, LostWritesTest.class, what);
     }
 
     @Test
@@ -152,6 +173,28 @@ class LostWritesTest {
         assertThat(data.resolve("a")).hasContent("a");
         assertThat(data.resolve("b")).hasContent("b");
         assertThat(data.resolve("c")).doesNotExist();
+    }
+
+    @Test
+    void shouldTakeBackWhatAFailedFlushDidNotWriteThoughALaterOneWorked() throws Exception {
+        run("fail");
+        assertThat(disk.lose(0)).isEqualTo(1);
+        assertThat(data.resolve("log")).hasContent("flushed,");
+    }
+
+    @Test
+    void shouldLeaveOfThatThePagesThatWereWrittenToSince() throws Exception {
+        run("fail-and-go-on");
+        assertThat(disk.lose(0)).isEqualTo(1);
+        assertThat(data.resolve("log"))
+                .hasContent("flushed," + "\0".repeat(PAGE_BYTES - 8) + "x".repeat(8) + "tail,more,");
+    }
+
+    @Test
+    void shouldLeaveWhatWasWrittenOnceMore() throws Exception {
+        run("fail-and-write-once-more");
+        assertThat(disk.lose(0)).isZero();
+        assertThat(data.resolve("log")).hasContent("flushed," + "x".repeat(PAGE_BYTES) + "tail,");
     }
 
     @Test

@@ -5,6 +5,7 @@ import io.holdfast.storage.log.DamagedLogException;
 import io.holdfast.storage.log.PayloadGoneException;
 import java.io.IOException;
 import java.nio.channels.ClosedChannelException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -157,16 +158,16 @@ public abstract class GroupMachine extends BaseStateMachine {
                                 checkpointed = loaded;
                                 if (loaded != null) {
                                     setLastAppliedTermIndex(loaded);
-                                    beginLogAnewIfBehind(storage, loaded);
                                 }
+                                prepareLog(storage.getStorageDir().getRoot().toPath(), loaded);
                             }
                         },
                         IOException.class);
     }
 
     /** Ratis opens its log only after this machine. */
-    private void beginLogAnewIfBehind(RaftStorage storage, TermIndex loaded) throws IOException {
-        if (RaftLogFiles.deleteIfBehind(storage.getStorageDir().getRoot().toPath(), loaded.getIndex())) {
+    private void prepareLog(Path group, @Nullable TermIndex loaded) throws IOException {
+        if (RaftLogFiles.prepare(group, loaded == null ? -1 : loaded.getIndex())) {
             LOG.warn("{}: its Raft log ended before its checkpoint at {}, and begins anew there", groupId, loaded);
         }
     }

@@ -61,6 +61,19 @@ final class FlushQueue {
         }
     }
 
+    /** Puts what was written to the segment on disk, and what was written behind before that, and returns then. */
+    void flush(Segment segment) throws IOException {
+        synchronized (flushing) {
+            checkUsable();
+            Set<Segment> segments;
+            synchronized (lock) {
+                segments = takeBehind();
+            }
+            segments.add(segment);
+            force(segments);
+        }
+    }
+
     /** Nothing in the segment is needed any more; when this returns it is not being flushed, and will not be. */
     void forget(Segment segment) {
         synchronized (flushing) {
@@ -121,21 +134,35 @@ final class FlushQueue {
         synchronized (lock) {
             batch = waiting;
             waiting = new ArrayList<>();
-            segments = behind;
-            behind = new LinkedHashSet<>();
+            segments = takeBehind();
         }
         try {
             checkUsable();
             batch.forEach(written -> segments.add(written.segment));
+            force(segments);
+        } catch (IOException e) {
+            batch.forEach(written -> written.completeExceptionally(e));
+            return;
+        }
+        batch.forEach(written -> written.complete(null));
+    }
+
+    private Set<Segment> takeBehind() {
+        Set<Segment> taken = behind;
+        behind = new LinkedHashSet<>();
+        return taken;
+    }
+
+    /** The kernel says only once that a flush failed; so whoever is told, it is the end for all. */
+    private void force(Set<Segment> segments) throws IOException {
+        try {
             for (Segment segment : segments) {
                 segment.force();
                 flushes++;
             }
         } catch (IOException e) {
-            failure = failure == null ? e : failure;
-            batch.forEach(written -> written.completeExceptionally(e));
-            return;
+            failure = e;
+            throw e;
         }
-        batch.forEach(written -> written.complete(null));
     }
 }

@@ -22,11 +22,15 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The Raft log is the judge of what must be there: it takes an entry only after the entry's frame is on disk, unless it
  * keeps the payload itself, so every other entry it holds past the checkpoint must have its frame, whole. If all are found,
- * anything broken after them is an incomplete write and is cut. If one is missing, the log is damaged and is left exactly
- * as found.
+ * anything after them is an incomplete write, or of an entry that never came to be, and is cut. If one is missing, the log
+ * is damaged and is left exactly as found.
  *
  * <p>Of those that the Raft log keeps, a crash may have taken the last few. Each flush covers all that was written before,
  * so if a later frame is there but an earlier one is not, that is damage too.
+ *
+ * <p>What is found may not be on disk: after a flush that failed, the kernel takes the pages for written, and goes on to
+ * show what should be there until they leave its cache (Rebello et al., Can Applications Recover from fsync Failures?,
+ * ATC 2020). So what nobody has seen flushed is written once more where it is.
  */
 final class LogRecovery {
     private static final Logger LOG = LoggerFactory.getLogger(LogRecovery.class);
@@ -44,9 +48,13 @@ final class LogRecovery {
     private final Map<FrameId, PendingFrame> found = new HashMap<>();
     private final TreeMap<Long, Segment> segments = new TreeMap<>();
     private final List<Cut> cuts = new ArrayList<>();
+    private final List<Unflushed> unflushed = new ArrayList<>();
     private final List<Segment.Name> leftOver = new ArrayList<>();
 
     private record Cut(Segment segment, long end) {}
+
+    /** Bytes that may be in memory only. */
+    private record Unflushed(Segment segment, long from, long to) {}
 
     LogRecovery(Path directory, LogIdentity identity, LogCheckpoint checkpoint, ExpectedFrames expected) {
         this.directory = directory;
@@ -74,8 +82,11 @@ final class LogRecovery {
             }
             dropSourcesOfTheNewest();
             for (Cut cut : cuts) {
-                LOG.info("{}: cutting an incomplete write at {} of {} bytes", cut.segment, cut.end, cut.segment.size());
+                LOG.info("{}: cutting what is of no entry at {} of {} bytes", cut.segment, cut.end, cut.segment.size());
                 cut.segment.cutTail(cut.end);
+            }
+            for (Unflushed bytes : unflushed) {
+                bytes.segment.writeOnceMore(bytes.from, bytes.to);
             }
             for (Segment.Name name : leftOver) {
                 name.deleteFiles(directory);
@@ -150,6 +161,7 @@ final class LogRecovery {
             if (young.firstIndex() <= newest.rewrittenTo() && !needed.contains(young)) {
                 segments.remove(young.id());
                 cuts.removeIf(cut -> cut.segment == young);
+                unflushed.removeIf(bytes -> bytes.segment == young);
                 leftOver.add(young.name());
                 young.close();
             }
@@ -158,21 +170,28 @@ final class LogRecovery {
 
     private void scan(Segment segment) throws IOException {
         long position = segment.appliedBytes();
-        while (position < segment.size()) {
-            FrameHeader header = segment.headerAt(position);
-            if (header == null) {
-                cuts.add(new Cut(segment, position));
-                return;
-            }
+        if (position == Segment.HEADER_BYTES) {
+            unflushed.add(new Unflushed(segment, 0, position));
+        }
+        long end = position;
+        for (FrameHeader header = segment.headerAt(position); header != null; header = segment.headerAt(position)) {
             long payloadAt = position + FrameHeader.BYTES;
             if (FrameHeader.crc(segment.read(payloadAt, header.length())) != header.payloadCrc()) {
-                cuts.add(new Cut(segment, position));
-                return;
+                break;
             }
-            if (missing.remove(header.id()) || lost.remove(header.id())) {
+            long next = payloadAt + header.length();
+            boolean isKept = lost.remove(header.id());
+            if (isKept || missing.remove(header.id())) {
                 found.put(header.id(), new PendingFrame(header.id(), segment, payloadAt, header.length(), null));
+                end = next;
             }
-            position = payloadAt + header.length();
+            if (isKept) {
+                unflushed.add(new Unflushed(segment, position, next));
+            }
+            position = next;
+        }
+        if (end < segment.size()) {
+            cuts.add(new Cut(segment, end));
         }
     }
 }

@@ -517,7 +517,8 @@ public final class PartitionLog implements Closeable {
         for (Segment segment : segments) {
             SegmentState state = segment.state();
             if (!checkpointed.segments().contains(state)) {
-                segment.forceAll();
+                flushes.flush(segment);
+                segment.forceIndex();
             }
             states.add(state);
         }

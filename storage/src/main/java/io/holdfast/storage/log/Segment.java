@@ -287,9 +287,8 @@ final class Segment implements Closeable {
         channel.force(false);
     }
 
-    /** Puts all that a checkpoint names on disk. */
-    void forceAll() throws IOException {
-        force();
+    /** Puts what a checkpoint names beside the frames on disk. */
+    void forceIndex() throws IOException {
         index.force();
         RemovedOffsets gone = removed;
         if (gone != null) {
@@ -297,7 +296,14 @@ final class Segment implements Closeable {
         }
     }
 
-    /** Cuts an incomplete last write. */
+    /** Writes what is there over itself, so that the next {@link #force} is about these bytes too. */
+    void writeOnceMore(long from, long to) throws IOException {
+        for (long at = from; at < to; at += READ_BYTES) {
+            writeFully(channel, read(at, (int) Math.min(READ_BYTES, to - at)), at);
+        }
+    }
+
+    /** Cuts off the end. */
     void cutTail(long end) throws IOException {
         channel.truncate(end);
         channel.force(false);

@@ -141,7 +141,8 @@ public final class SegmentRewrite {
             }
         }
         fresh.applied(fresh.size());
-        fresh.forceAll();
+        fresh.force();
+        fresh.forceIndex();
         return true;
     }
 

@@ -67,12 +67,13 @@ class PartitionLogTest {
     @Test
     void shouldFlushWhatAnEarlierProcessLeftInMemory() throws Exception {
         PartitionLog log = open(LogCheckpoint.EMPTY);
-        log.writeBehind(new FrameId(1, 1), Batches.of("a")).join();
-        for (long index = 2; Files.size(lastSegment()) < SMALL.segmentBytesMax(); index++) {
+        List<FrameId> ids = new ArrayList<>();
+        for (long index = 1; ids.isEmpty() || Files.size(lastSegment()) < SMALL.segmentBytesMax(); index++) {
+            ids.add(new FrameId(index, 1));
             log.writeBehind(new FrameId(index, 1), Batches.of("record " + index))
                     .join();
         }
-        PartitionLog after = open(LogCheckpoint.EMPTY, new FrameId(1, 1));
+        PartitionLog after = open(LogCheckpoint.EMPTY, ids.toArray(new FrameId[0]));
 
         after.writeBehind(new FrameId(99, 1), Batches.of("z")).join();
 
@@ -343,6 +344,25 @@ class PartitionLogTest {
             open(checkpoint, new FrameId(11, 1));
             assertThat(Files.size(lastSegment())).isEqualTo(whole);
         }
+    }
+
+    /** It may be in memory only, as its flush may have failed; frames that follow must not depend on it. */
+    @Test
+    void shouldCutAWholeWriteThatIsOfNoEntry() throws Exception {
+        PartitionLog log = open(LogCheckpoint.EMPTY);
+        log.write(new FrameId(1, 1), Batches.of("first")).get();
+        long first = Files.size(lastSegment());
+        log.write(new FrameId(2, 1), Batches.of("truncated")).get();
+        log.truncate(2);
+        log.write(new FrameId(2, 2), Batches.of("second")).get();
+        long second = Files.size(lastSegment());
+        log.write(new FrameId(3, 2), Batches.of("of no entry")).get();
+
+        open(LogCheckpoint.EMPTY, new FrameId(1, 1), new FrameId(2, 2));
+        assertThat(Files.size(lastSegment())).isEqualTo(second);
+
+        open(LogCheckpoint.EMPTY, new FrameId(1, 1));
+        assertThat(Files.size(lastSegment())).isEqualTo(first);
     }
 
     @Test
