@@ -421,11 +421,17 @@ public abstract class GroupMachine extends BaseStateMachine {
             LOG.info("{}: the last writes before it was closed did not come to their end", groupId);
             return;
         }
-        withdraw(cause);
-        if (!(cause instanceof DamagedLogException)) {
-            // The Raft log or a segment could not be written or flushed: what is on disk is unknown from here on.
-            listener.onDiskFailure(groupId, cause);
+        if (cause instanceof DamagedLogException) {
+            withdraw(cause);
+        } else { // the Raft log or a segment could not be written or flushed
+            diskFailed(cause);
         }
+    }
+
+    /** What is on disk is unknown from here on. */
+    public final void diskFailed(Throwable cause) {
+        withdraw(cause);
+        listener.onDiskFailure(groupId, cause);
     }
 
     /** Also of a write that came after the first one that failed so. */

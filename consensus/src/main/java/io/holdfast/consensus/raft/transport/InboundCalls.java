@@ -140,6 +140,9 @@ final class InboundCalls extends FrameReader {
         RaftGroupId group = groupOf(request.getServerRequest());
         takePart(server.getDivision(group), request.getServerRequest());
         RequestVoteReplyProto reply = server.requestVote(request);
+        if (reply.getServerReply().getSuccess() && !request.getPreVote()) {
+            DurableVotes.flush(server.getDivision(group));
+        }
         boolean isNew = reply.getLastEntry().getTerm() == 0
                 && server.getDivision(group).getStateMachine() instanceof GroupMachine machine
                 && !machine.hasPayloads();

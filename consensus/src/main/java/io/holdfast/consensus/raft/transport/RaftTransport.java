@@ -293,6 +293,10 @@ final class RaftTransport implements RaftServerRpc {
 
     @Override
     public RequestVoteReplyProto requestVote(RequestVoteRequestProto request) throws IOException {
+        if (!request.getPreVote()) { // it has voted for itself
+            DurableVotes.flush(server.getDivision(RaftGroupId.valueOf(
+                    request.getServerRequest().getRaftGroupId().getId())));
+        }
         return call(Frame.Kind.VOTE, request.getServerRequest(), request, RequestVoteReplyProto.parser());
     }
 
