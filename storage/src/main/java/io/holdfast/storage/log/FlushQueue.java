@@ -19,14 +19,19 @@ import org.jspecify.annotations.Nullable;
  * later write fails with the first error until the process is replaced.
  */
 final class FlushQueue {
+    /** A flush of more is felt by those who wait for it, or for something else on that disk. */
+    static final long BEHIND_BYTES_MAX = 256 << 10;
+
     /** Held while flushing. */
     private final Object flushing = new Object();
-    /** Guards {@code waiting} and {@code behind}. */
+    /** Guards {@code waiting}, {@code behind} and {@code behindBytes}. */
     private final Object lock = new Object();
 
     private List<Written> waiting = new ArrayList<>();
     /** Segments with bytes that nobody waits for; in the order in which they were written to. */
     private Set<Segment> behind = new LinkedHashSet<>();
+
+    private long behindBytes;
 
     private volatile @Nullable IOException failure;
     private volatile long flushes;
@@ -54,8 +59,24 @@ final class FlushQueue {
         return written;
     }
 
-    /** What was written to the segment goes to disk with the next flush, at the latest. */
-    void writtenBehind(Segment segment) {
+    /**
+     * Leaves what was written to the segment to a later flush, unless too much is left already.
+     *
+     * @return false if it is left to nobody, and should be flushed now
+     */
+    boolean writtenBehind(Segment segment, long bytes) {
+        synchronized (lock) {
+            if (behindBytes + bytes > BEHIND_BYTES_MAX) {
+                return false;
+            }
+            behindBytes += bytes;
+            behind.add(segment);
+            return true;
+        }
+    }
+
+    /** What an earlier process wrote to the segment goes to disk with the next flush. */
+    void foundBehind(Segment segment) {
         synchronized (lock) {
             behind.add(segment);
         }
@@ -150,6 +171,7 @@ final class FlushQueue {
     private Set<Segment> takeBehind() {
         Set<Segment> taken = behind;
         behind = new LinkedHashSet<>();
+        behindBytes = 0;
         return taken;
     }
 

@@ -113,7 +113,7 @@ public final class PartitionLog implements Closeable {
         PartitionLog log = new PartitionLog(directory, identity, settings, checkpoint, recovery.segments());
         for (PendingFrame frame : recovery.pending()) {
             log.pending.put(frame.id().index(), frame);
-            log.flushes.writtenBehind(frame.segment()); // by a process that may not have come to flush it
+            log.flushes.foundBehind(frame.segment()); // by a process that may not have come to flush it
         }
         if (!recovery.lost().isEmpty()) {
             log.writeAgain(recovery.lost(), expected.keeper());
@@ -187,8 +187,8 @@ public final class PartitionLog implements Closeable {
 
     /**
      * Appends the payload of a Raft entry that the Raft log keeps too, until the next checkpoint is durable: its flush is
-     * that of the Raft log. Only the first frame of a segment is flushed, and with it whatever was written before; so what a
-     * crash may take is always the end of the last segment.
+     * that of the Raft log. Only the first frame of a segment is flushed, and one whenever 256 KiB are not, and with them whatever
+     * was written before; so what a crash may take is always the end of the last segment, and never much.
      *
      * @param payload as for {@link #write}
      * @return done when the bytes are on disk, or on their way and the Raft log's copy is enough; as for {@link #write}
@@ -206,12 +206,12 @@ public final class PartitionLog implements Closeable {
                 Segment segment = segmentFor(id);
                 long position = segment.write(FrameHeader.of(id, payload), payload);
                 pending.put(id.index(), new PendingFrame(id, segment, position, payload.remaining(), payload));
-                bytesWritten += FrameHeader.BYTES + payload.remaining();
-                if (behind && position > Segment.HEADER_BYTES + FrameHeader.BYTES) {
-                    flushes.writtenBehind(segment);
-                    return CompletableFuture.completedFuture(null);
-                }
-                return flushes.flushed(segment);
+                long bytes = FrameHeader.BYTES + payload.remaining();
+                bytesWritten += bytes;
+                boolean isFirst = position == Segment.HEADER_BYTES + FrameHeader.BYTES;
+                return behind && !isFirst && flushes.writtenBehind(segment, bytes)
+                        ? CompletableFuture.completedFuture(null)
+                        : flushes.flushed(segment);
             }
         } catch (IOException e) {
             return CompletableFuture.failedFuture(e);

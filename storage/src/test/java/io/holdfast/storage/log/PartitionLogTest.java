@@ -64,6 +64,28 @@ class PartitionLogTest {
                 .isEqualTo(3);
     }
 
+    /** Else whoever flushes next, a checkpoint maybe, waits for long, and with it all that use the disk. */
+    @Test
+    void shouldNotLeaveMuchToBeFlushed() throws Exception {
+        PartitionLog log = PartitionLog.open(
+                directory, IDENTITY, new LogSettings(64 << 20), LogCheckpoint.EMPTY, ExpectedFrames.NONE);
+        opened.add(log);
+        String record = "x".repeat(10_000);
+        log.writeBehind(new FrameId(1, 1), Batches.of(record)).join();
+        long bytes = 0;
+        for (long index = 2; index <= 200; index++) {
+            ByteBuffer payload = Batches.of(record);
+            bytes += FrameHeader.BYTES + payload.remaining();
+            CompletableFuture<Void> written = log.writeBehind(new FrameId(index, 1), payload);
+            assertThat(written.isDone()).isEqualTo(bytes <= FlushQueue.BEHIND_BYTES_MAX);
+            if (!written.isDone()) {
+                written.join();
+                bytes = 0;
+            }
+        }
+        assertThat(log.flushes()).as("flushes of 2 MB").isBetween(7L, 9L);
+    }
+
     @Test
     void shouldFlushWhatAnEarlierProcessLeftInMemory() throws Exception {
         PartitionLog log = open(LogCheckpoint.EMPTY);
