@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -59,6 +60,14 @@ class FailedFlushTest {
     }
 
     @Test
+    void shouldOpenASegmentWhoseFirstFlushFailed() throws Exception {
+        run("fail-first");
+        run("open-empty");
+        disk.lose(0);
+        run("open-empty");
+    }
+
+    @Test
     void shouldNotTrustADiskWhoseFlushFailedInACheckpoint() throws Exception {
         run("fail-in-checkpoint");
     }
@@ -92,6 +101,14 @@ class FailedFlushTest {
                     assertThat(log.readPayload(id)).isEqualTo(payload(id.index()));
                 }
             }
+            case "fail-first" -> {
+                PartitionLog log = open(folder, ExpectedFrames.NONE);
+                CompletableFuture<Void> first = log.write(new FrameId(1, 1), payload(1));
+                FaultyDisk.failSyncsOfThisProcess(true);
+                assertThatThrownBy(first::join).hasRootCauseInstanceOf(IOException.class);
+                FaultyDisk.failSyncsOfThisProcess(false);
+            }
+            case "open-empty" -> open(folder, ExpectedFrames.NONE);
             case "fail-in-checkpoint" -> {
                 PartitionLog log = write(folder);
                 log.apply(new FrameId(1, 1), 1, List.of());

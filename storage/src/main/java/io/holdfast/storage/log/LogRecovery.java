@@ -81,12 +81,12 @@ final class LogRecovery {
                         + missing.iterator().next());
             }
             dropSourcesOfTheNewest();
+            for (Unflushed bytes : unflushed) {
+                bytes.segment.writeOnceMore(bytes.from, bytes.to);
+            }
             for (Cut cut : cuts) {
                 LOG.info("{}: cutting what is of no entry at {} of {} bytes", cut.segment, cut.end, cut.segment.size());
                 cut.segment.cutTail(cut.end);
-            }
-            for (Unflushed bytes : unflushed) {
-                bytes.segment.writeOnceMore(bytes.from, bytes.to);
             }
             for (Segment.Name name : leftOver) {
                 name.deleteFiles(directory);
