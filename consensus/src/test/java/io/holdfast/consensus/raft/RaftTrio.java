@@ -80,12 +80,17 @@ final class RaftTrio implements Closeable {
         members.sort(Comparator.comparing(member -> !member.replica.isReadyLeader()));
     }
 
-    /** Until one leads; the first if nobody becomes impatient before. */
+    /**
+     * Until one leads; the first if nobody becomes impatient before, and its first connections are soon there. Else the
+     * others try in turn: who has lost an election is in a term that it has no entry of, and Ratis refuses to begin another
+     * one for it.
+     */
     void awaitLeader() throws InterruptedException {
         AtomicInteger looks = new AtomicInteger();
         await(() -> {
-            if (looks.getAndIncrement() % LOOKS_PER_ELECTION == 0) {
-                leader().elect();
+            int look = looks.getAndIncrement();
+            if (look % LOOKS_PER_ELECTION == 0) {
+                replica(look / LOOKS_PER_ELECTION % members.size()).elect();
             }
             return members.stream().anyMatch(member -> member.replica.isReadyLeader());
         });
