@@ -10,7 +10,7 @@ import org.apache.ratis.server.protocol.TermIndex;
 import org.jspecify.annotations.Nullable;
 
 /** Applies everything and keeps nothing but, if it is told where, how far it was. */
-final class Forgetful extends GroupMachine {
+class Forgetful extends GroupMachine {
     private static final long INSTALL_MS = 100;
 
     private final AtomicReference<@Nullable TermIndex> disk;

@@ -42,6 +42,7 @@ final class InboundCalls extends FrameReader {
     private final RaftServer server;
     private final Function<RaftServer.Division, CompletableFuture<Void>> confirmLeader;
     private final Predicate<RaftGroupId> openGroups;
+    private final UnflushedAppends unflushed;
     private final Executor blocking;
     private final Outbox outbox;
     private final GroupLanes lanes;
@@ -51,6 +52,7 @@ final class InboundCalls extends FrameReader {
             RaftServer server,
             Function<RaftServer.Division, CompletableFuture<Void>> confirmLeader,
             Predicate<RaftGroupId> openGroups,
+            UnflushedAppends unflushed,
             Executor blocking,
             int bodyBytesMax) {
         super(bodyBytesMax, true);
@@ -58,6 +60,7 @@ final class InboundCalls extends FrameReader {
         this.server = server;
         this.confirmLeader = confirmLeader;
         this.openGroups = openGroups;
+        this.unflushed = unflushed;
         this.blocking = blocking;
         this.outbox = new Outbox(channel);
         this.lanes = new GroupLanes(blocking);
@@ -110,7 +113,10 @@ final class InboundCalls extends FrameReader {
 
     private void appendNow(long call, AppendEntriesRequestProto request) {
         try {
-            whenDone(call, server.appendEntriesAsync(request));
+            whenDone(
+                    call,
+                    unflushed.run(
+                            groupOf(request.getServerRequest()), request, () -> server.appendEntriesAsync(request)));
         } catch (IOException | RuntimeException e) {
             fail(call, e);
         }

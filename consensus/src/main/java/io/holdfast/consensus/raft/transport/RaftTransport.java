@@ -81,6 +81,7 @@ final class RaftTransport implements RaftServerRpc {
     private final ScheduledThreadPoolExecutor timer =
             new ScheduledThreadPoolExecutor(1, new DefaultThreadFactory("raft-timer", true));
     private final Map<RaftGroupId, Set<PipelinedAppender>> appenders = new ConcurrentHashMap<>();
+    private final UnflushedAppends unflushed = new UnflushedAppends();
     private final ClientId clientId = ClientId.randomId();
     private final AtomicLong callIds = new AtomicLong();
     private final Set<RaftGroupId> steppingDown = ConcurrentHashMap.newKeySet();
@@ -147,6 +148,7 @@ final class RaftTransport implements RaftServerRpc {
                                             server,
                                             RaftTransport.this::confirmLeader,
                                             settings.openGroups(),
+                                            unflushed,
                                             blocking,
                                             settings.messageBytesMax()));
                         }
