@@ -113,10 +113,7 @@ final class InboundCalls extends FrameReader {
 
     private void appendNow(long call, AppendEntriesRequestProto request) {
         try {
-            whenDone(
-                    call,
-                    unflushed.run(
-                            groupOf(request.getServerRequest()), request, () -> server.appendEntriesAsync(request)));
+            whenDone(call, unflushed.run(server, request));
         } catch (IOException | RuntimeException e) {
             fail(call, e);
         }
@@ -217,7 +214,7 @@ final class InboundCalls extends FrameReader {
         }
     }
 
-    private static RaftGroupId groupOf(RaftRpcRequestProto request) {
+    static RaftGroupId groupOf(RaftRpcRequestProto request) {
         return RaftGroupId.valueOf(request.getRaftGroupId().getId());
     }
 

@@ -81,7 +81,7 @@ final class RaftTransport implements RaftServerRpc {
     private final ScheduledThreadPoolExecutor timer =
             new ScheduledThreadPoolExecutor(1, new DefaultThreadFactory("raft-timer", true));
     private final Map<RaftGroupId, Set<PipelinedAppender>> appenders = new ConcurrentHashMap<>();
-    private final UnflushedAppends unflushed = new UnflushedAppends();
+    private final UnflushedAppends unflushed;
     private final ClientId clientId = ClientId.randomId();
     private final AtomicLong callIds = new AtomicLong();
     private final Set<RaftGroupId> steppingDown = ConcurrentHashMap.newKeySet();
@@ -92,6 +92,7 @@ final class RaftTransport implements RaftServerRpc {
     RaftTransport(RaftServer server, TransportSettings settings) {
         this.server = server;
         this.settings = settings;
+        this.unflushed = new UnflushedAppends(settings.timeoutMs());
     }
 
     private static EventLoopGroup loops(String name, int threads) {

@@ -1,76 +1,74 @@
 package io.holdfast.consensus.raft.transport;
 
+import com.google.common.collect.MapMaker;
 import java.io.IOException;
-import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.TimeUnit;
 import org.apache.ratis.proto.RaftProtos.AppendEntriesReplyProto;
 import org.apache.ratis.proto.RaftProtos.AppendEntriesRequestProto;
-import org.apache.ratis.protocol.RaftGroupId;
+import org.apache.ratis.server.RaftServer;
 
 /**
  * Appends of all connections that are not on disk yet. A leader that hears nothing for long sends them again; Ratis skips
  * what is in its log already, and says that it has it, also while the first append still waits for its flush. The leader
- * would count that. So an append is answered when those before it, and those that it repeats, are on disk. Any thread.
+ * would count that. So an append that repeats others is answered when those are on disk; if that takes long it fails, and the
+ * leader asks again. Any thread.
  */
 final class UnflushedAppends {
-    private final Map<RaftGroupId, Queue<Unflushed>> groups = new ConcurrentHashMap<>();
+    /** By replica, as long as it is open: what Ratis forgets when it closes one would never complete. */
+    private final ConcurrentMap<RaftServer.Division, Queue<Unflushed>> replicas =
+            new MapMaker().weakKeys().makeMap();
+
+    private final long timeoutMs;
 
     /** @param reply Ratis' own */
     private record Unflushed(long firstIndex, CompletableFuture<AppendEntriesReplyProto> reply) {}
 
-    /** Lets Ratis append. */
-    interface Append {
-        CompletableFuture<AppendEntriesReplyProto> run() throws IOException;
+    UnflushedAppends(long timeoutMs) {
+        this.timeoutMs = timeoutMs;
     }
 
-    /** Completes when Ratis has replied, and nothing that it counts on is still on its way to the disk. */
-    CompletableFuture<AppendEntriesReplyProto> run(RaftGroupId group, AppendEntriesRequestProto request, Append append)
+    /** Completes as Ratis replies, but not before all that it has of these entries is on disk. */
+    CompletableFuture<AppendEntriesReplyProto> run(RaftServer server, AppendEntriesRequestProto request)
             throws IOException {
         int entries = request.getEntriesCount();
         if (entries == 0) {
-            return append.run();
+            return server.appendEntriesAsync(request);
         }
-        Unflushed own = new Unflushed(request.getEntries(0).getIndex(), new CompletableFuture<>());
+        RaftServer.Division replica = server.getDivision(InboundCalls.groupOf(request.getServerRequest()));
         long lastIndex = request.getEntries(entries - 1).getIndex();
-        groups.compute(group, (id, known) -> {
-            Queue<Unflushed> all = known == null ? new ConcurrentLinkedQueue<>() : known;
-            all.add(own);
-            return all;
-        });
-        CompletableFuture<AppendEntriesReplyProto> answer =
-                own.reply.thenCompose(reply -> othersUpTo(group, lastIndex, own).thenApply(flushed -> reply));
-        own.reply.whenComplete((reply, failure) -> remove(group, own));
+        Queue<Unflushed> all = replicas.computeIfAbsent(replica, open -> new ConcurrentLinkedQueue<>());
+        // In there before Ratis has it, so that who repeats it finds it; and not referring to the replica.
+        Unflushed own = new Unflushed(request.getEntries(0).getIndex(), new CompletableFuture<>());
+        all.add(own);
+        own.reply.whenComplete((reply, failure) -> all.remove(own));
+        CompletableFuture<AppendEntriesReplyProto> answer;
         try {
-            append.run().whenComplete((reply, failure) -> {
-                if (failure == null) {
-                    own.reply.complete(reply);
-                } else {
-                    own.reply.completeExceptionally(failure);
-                }
-            });
+            answer = server.appendEntriesAsync(request);
         } catch (IOException | RuntimeException e) {
             own.reply.completeExceptionally(e);
+            throw e;
         }
-        return answer;
+        answer.whenComplete((reply, failure) -> {
+            if (failure == null) {
+                own.reply.complete(reply);
+            } else {
+                own.reply.completeExceptionally(failure);
+            }
+        });
+        return answer.thenCompose(reply -> replica.getRaftLog().getFlushIndex() >= lastIndex
+                ? CompletableFuture.completedFuture(reply)
+                : othersUpTo(lastIndex, all, own).thenApply(flushed -> reply));
     }
 
-    private CompletableFuture<Void> othersUpTo(RaftGroupId group, long lastIndex, Unflushed own) {
-        Queue<Unflushed> all = groups.get(group);
-        return all == null
-                ? CompletableFuture.completedFuture(null)
-                : CompletableFuture.allOf(all.stream()
+    private CompletableFuture<Void> othersUpTo(long lastIndex, Queue<Unflushed> all, Unflushed own) {
+        return CompletableFuture.allOf(all.stream()
                         .filter(one -> one != own && one.firstIndex <= lastIndex)
                         .map(Unflushed::reply)
-                        .toArray(CompletableFuture[]::new));
-    }
-
-    private void remove(RaftGroupId group, Unflushed own) {
-        groups.computeIfPresent(group, (id, all) -> {
-            all.remove(own);
-            return all.isEmpty() ? null : all;
-        });
+                        .toArray(CompletableFuture[]::new))
+                .orTimeout(timeoutMs, TimeUnit.MILLISECONDS);
     }
 }
