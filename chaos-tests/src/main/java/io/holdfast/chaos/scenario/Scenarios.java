@@ -101,7 +101,7 @@ public final class Scenarios {
             Scenario.of(
                     "power-and-pause",
                     "acknowledged by two of three; of these one loses its power and the other is paused; the third wakes up",
-                    Scenarios::lastOneStanding,
+                    Scenarios::lastOnesStanding,
                     POWER),
             Scenario.of(
                     "bit-flips",
@@ -321,23 +321,28 @@ public final class Scenarios {
     }
 
     /** One of two that acknowledged forgets what it had not flushed, and makes a majority with one that never had it. */
-    private static void lastOneStanding(Run run) throws Exception {
+    private static void lastOneStanding(Run run, Disturbance before) throws Exception {
+        int leader = run.leader("log");
+        int forgets = run.others(leader).get(run.random().nextInt(2));
+        int sleeps = run.nodes().stream()
+                .filter(node -> node != leader && node != forgets)
+                .findFirst()
+                .orElseThrow();
+        run.pause(sleeps);
+        before.happen(run, forgets);
+        run.calm(4, 6);
+        run.cutPower(List.of(forgets), false);
+        run.pause(leader);
+        run.goOn(sleeps);
+        run.start(forgets);
+        run.calm(3, 6);
+        run.goOn(leader);
+        run.awaitProgress(PROGRESS);
+    }
+
+    private static void lastOnesStanding(Run run) throws Exception {
         while (run.goesOn()) {
-            int leader = run.leader("log");
-            int forgets = run.others(leader).get(run.random().nextInt(2));
-            int sleeps = run.nodes().stream()
-                    .filter(node -> node != leader && node != forgets)
-                    .findFirst()
-                    .orElseThrow();
-            run.pause(sleeps);
-            run.calm(4, 6);
-            run.cutPower(List.of(forgets), false);
-            run.pause(leader);
-            run.goOn(sleeps);
-            run.start(forgets);
-            run.calm(3, 6);
-            run.goOn(leader);
-            run.awaitProgress(PROGRESS);
+            lastOneStanding(run, (one, forgets) -> {});
         }
     }
 
@@ -436,32 +441,22 @@ public final class Scenarios {
 
     private static void failedFlushesThenPower(Run run) throws Exception {
         for (int round = 0; run.goesOn() || round < 2; round++) {
+            if (round % 2 == 1) {
+                lastOneStanding(run, (one, forgets) -> {
+                    one.calm(0.5, 2);
+                    one.failSyncs(forgets);
+                    one.start(forgets);
+                });
+                continue;
+            }
             int leader = run.leader("log");
-            List<Integer> others = new ArrayList<>(run.others(leader));
-            int fails = round % 2 == 0 ? leader : others.get(run.random().nextInt(others.size()));
-            others.remove((Integer) fails);
-            if (fails == leader) {
-                run.failSyncs(fails);
-                run.calm(0.2, 2);
-                run.start(fails);
-                run.awaitProgress(PROGRESS);
-            } else {
-                run.pause(others.get(0));
-                run.calm(0.5, 2);
-                run.failSyncs(fails);
-                run.start(fails);
-                run.calm(4, 6);
-            }
-            run.cutPower(List.of(fails), false);
-            if (fails != leader) {
-                run.pause(leader);
-                run.goOn(others.get(0));
-            }
-            run.start(fails);
+            run.failSyncs(leader);
+            run.calm(0.2, 2);
+            run.start(leader);
+            run.awaitProgress(PROGRESS);
+            run.cutPower(List.of(leader), false);
+            run.start(leader);
             run.calm(3, 6);
-            if (fails != leader) {
-                run.goOn(leader);
-            }
             run.awaitProgress(PROGRESS);
         }
     }

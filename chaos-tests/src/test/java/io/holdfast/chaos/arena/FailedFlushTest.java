@@ -2,7 +2,6 @@ package io.holdfast.chaos.arena;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.holdfast.storage.log.ExpectedFrames;
 import io.holdfast.storage.log.FrameId;
@@ -12,22 +11,19 @@ import io.holdfast.storage.log.LogSettings;
 import io.holdfast.storage.log.PartitionLog;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.LongStream;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
  * A partition's log on a disk of which a flush failed. The kernel takes what should have been written for written then, and
  * shows it to the next process, until the power fails.
  */
-class FailedFlushTest {
+class FailedFlushTest extends OnFaultyDisk {
     private static final LogIdentity IDENTITY = new LogIdentity(7, 3);
     private static final LogSettings SETTINGS = new LogSettings(1 << 20);
     private static final int FLUSHED = 1;
@@ -35,21 +31,6 @@ class FailedFlushTest {
     private static final int KEPT = 10;
     /** Pages of their own, so that nobody writes to them by chance. */
     private static final int PAYLOAD_BYTES = 20_000;
-
-    @TempDir
-    Path folder;
-
-    private Path data;
-    private FaultyDisk disk;
-
-    @BeforeEach
-    void compile() throws IOException {
-        Path library = FaultyDisk.compile(folder);
-        assumeTrue(library != null, "needs a C compiler");
-        Path node = Files.createDirectories(folder.resolve("node"));
-        data = node.resolve("data");
-        disk = new FaultyDisk(library, node, data);
-    }
 
     @Test
     void shouldHaveFlushedWhatItSaysIsFlushedAfterItWasOpenedAgain() throws Exception {
@@ -147,9 +128,5 @@ class FailedFlushTest {
         byte[] bytes = new byte[PAYLOAD_BYTES];
         Arrays.fill(bytes, (byte) number);
         return ByteBuffer.wrap(bytes);
-    }
-
-    private void run(String what) throws IOException, InterruptedException {
-        FaultyProcess.run(disk, data, FailedFlushTest.class, what);
     }
 }

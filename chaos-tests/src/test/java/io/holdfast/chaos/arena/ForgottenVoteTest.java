@@ -2,7 +2,6 @@ package io.holdfast.chaos.arena;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.holdfast.consensus.raft.GroupId;
 import io.holdfast.consensus.raft.GroupListener;
@@ -34,14 +33,11 @@ import org.apache.ratis.protocol.RaftPeerId;
 import org.apache.ratis.server.protocol.TermIndex;
 import org.apache.ratis.thirdparty.com.google.protobuf.ByteString;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** A node that loses its power right after it has voted. If it voted again in that term, there could be two leaders. */
-class ForgottenVoteTest {
+class ForgottenVoteTest extends OnFaultyDisk {
     private static final GroupId GROUP = GroupId.METADATA;
-    private static final long TERM = 1;
     private static final long PREAMBLE = 0x4846_5241_4654_0001L;
     private static final int LENGTH_OVERHEAD = 9;
     private static final int VOTE = 1;
@@ -49,38 +45,19 @@ class ForgottenVoteTest {
     private static final int GRANTED = 10;
     private static final int REFUSED = 11;
 
-    @TempDir
-    Path folder;
-
-    private Path data;
-    private FaultyDisk disk;
-
-    @BeforeEach
-    void compile() throws IOException {
-        Path library = FaultyDisk.compile(folder);
-        assumeTrue(library != null, "needs a C compiler");
-        Path node = Files.createDirectories(folder.resolve("node"));
-        data = node.resolve("data");
-        disk = new FaultyDisk(library, node, data);
-    }
-
     @Test
     void shouldNotVoteForTwo() throws Exception {
-        assertThat(run("vote-for-2")).isEqualTo(GRANTED);
+        assertThat(exitOf("vote-for-2")).isEqualTo(GRANTED);
         disk.lose(0);
-        assertThat(run("vote-for-3")).isEqualTo(REFUSED);
-        assertThat(run("vote-for-2")).isEqualTo(GRANTED);
+        assertThat(exitOf("vote-for-3")).isEqualTo(REFUSED);
+        assertThat(exitOf("vote-for-2")).isEqualTo(GRANTED);
     }
 
     @Test
     void shouldNotVoteForAnotherAfterItStoodItself() throws Exception {
-        assertThat(run("stand")).isEqualTo(GRANTED);
+        assertThat(exitOf("stand")).isEqualTo(GRANTED);
         disk.lose(0);
-        assertThat(run("vote-for-3")).isEqualTo(REFUSED);
-    }
-
-    private int run(String what) throws IOException, InterruptedException {
-        return FaultyProcess.exitOf(disk, data, ForgottenVoteTest.class, what);
+        assertThat(exitOf("vote-for-3")).isEqualTo(REFUSED);
     }
 
     /** What the process does, as node 1 of three. It ends as if it were killed. */
@@ -91,22 +68,24 @@ class ForgottenVoteTest {
                     new Peer(1, "i", "127.0.0.1:" + port),
                     new Peer(2, "i", "127.0.0.1:" + second.getLocalPort()),
                     new Peer(3, "i", "127.0.0.1:" + freePort()));
-            Duration longTime = Duration.ofSeconds(20);
+            boolean stands = args[0].equals("stand");
+            // Who stands tries again: its first connection may come too late for its first election.
+            Duration patience = stands ? Duration.ofMillis(500) : Duration.ofSeconds(20);
+            Path termOfVote = Path.of(args[1]).resolveSibling("term");
             RaftHost host = new RaftHost(
                     peers.get(0),
                     "127.0.0.1",
                     port,
                     Path.of(args[1]).resolve("raft"),
-                    new RaftSettings(longTime, longTime.multipliedBy(2), 1 << 20, 1_000_000, 1 << 20, 1_000_000));
+                    new RaftSettings(patience, patience.multipliedBy(2), 1 << 20, 1_000_000, 1 << 20, 1_000_000));
             host.start();
             RaftGroupHandle handle = host.atRest(GROUP, RaftGroupHandle.Rest.unborn(peers));
             host.open(handle, peers, new Stateless());
-            if (args[0].equals("stand")) {
-                handle.elect();
-                haltWhenAskedToVote(second, peers);
+            if (stands) {
+                haltWhenAskedToVote(second, peers, termOfVote);
             } else {
                 Peer candidate = peers.get(args[0].endsWith("2") ? 1 : 2);
-                Runtime.getRuntime().halt(askForVote(port, candidate, peers.get(0)) ? GRANTED : REFUSED);
+                Runtime.getRuntime().halt(askForVote(port, candidate, peers.get(0), termOfVote) ? GRANTED : REFUSED);
             }
         }
     }
@@ -121,14 +100,15 @@ class ForgottenVoteTest {
         }
     }
 
-    private static boolean askForVote(int port, Peer candidate, Peer voter) throws IOException {
+    private static boolean askForVote(int port, Peer candidate, Peer voter, Path termOfVote) throws IOException {
+        long term = Files.exists(termOfVote) ? Long.parseLong(Files.readString(termOfVote)) : 1;
         byte[] request = RequestVoteRequestProto.newBuilder()
                 .setServerRequest(RaftRpcRequestProto.newBuilder()
                         .setRequestorId(id(candidate))
                         .setReplyId(id(voter))
                         .setRaftGroupId(RaftGroupIdProto.newBuilder()
                                 .setId(RaftGroupId.valueOf(GROUP.uuid()).toByteString())))
-                .setCandidateTerm(TERM)
+                .setCandidateTerm(term)
                 .setCandidateLastEntry(TermIndexProto.newBuilder().setTerm(0).setIndex(-1))
                 .build()
                 .toByteArray();
@@ -147,7 +127,7 @@ class ForgottenVoteTest {
     }
 
     /** Is the second node: would vote, and ends it all when it is asked for more than that. */
-    private static void haltWhenAskedToVote(ServerSocket second, List<Peer> peers) throws IOException {
+    private static void haltWhenAskedToVote(ServerSocket second, List<Peer> peers, Path termOfVote) throws IOException {
         try (Socket socket = second.accept()) {
             DataInputStream in = new DataInputStream(socket.getInputStream());
             DataOutputStream out = new DataOutputStream(socket.getOutputStream());
@@ -160,7 +140,8 @@ class ForgottenVoteTest {
                 if (kind == VOTE) {
                     RequestVoteRequestProto request = RequestVoteRequestProto.parseFrom(body);
                     if (!request.getPreVote()) {
-                        Runtime.getRuntime().halt(request.getCandidateTerm() == TERM ? GRANTED : REFUSED);
+                        Files.writeString(termOfVote, Long.toString(request.getCandidateTerm()));
+                        Runtime.getRuntime().halt(GRANTED);
                     }
                     write(out, ANSWER, call, wouldVote(request, peers).toByteArray());
                 }

@@ -2,7 +2,6 @@ package io.holdfast.chaos.arena;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -12,28 +11,11 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** A process writes through the fault library and ends; what it had not flushed must be gone, and nothing else. */
-class LostWritesTest {
+class LostWritesTest extends OnFaultyDisk {
     private static final int PAGE_BYTES = 4096;
-
-    @TempDir
-    Path folder;
-
-    private Path data;
-    private FaultyDisk disk;
-
-    @BeforeEach
-    void compile() throws IOException {
-        Path library = FaultyDisk.compile(folder);
-        assumeTrue(library != null, "needs a C compiler");
-        Path node = Files.createDirectories(folder.resolve("node"));
-        data = node.resolve("data");
-        disk = new FaultyDisk(library, node, data);
-    }
 
     /** What the process does. */
     public static void main(String[] args) throws IOException {
@@ -119,10 +101,6 @@ class LostWritesTest {
         } finally {
             FaultyDisk.failSyncsOfThisProcess(false);
         }
-    }
-
-    private void run(String what) throws IOException, InterruptedException {
-        FaultyProcess.run(disk, data, LostWritesTest.class, what);
     }
 
     @Test
