@@ -49,6 +49,9 @@ class RepeatedAppendTest {
 
     private final CountDownLatch written = new CountDownLatch(1);
     private final CompletableFuture<Void> flushed = new CompletableFuture<>();
+    /** From here on the disk stands still. */
+    private volatile long stuckFrom;
+
     private final List<Peer> peers = new ArrayList<>();
     private RaftHost host;
 
@@ -63,6 +66,9 @@ class RepeatedAppendTest {
         host.open(host.atRest(GROUP, Rest.unborn(peers)), peers, new Forgetful(null) {
             @Override
             public CompletableFuture<?> write(LogEntryProto entry, @Nullable TransactionContext context) {
+                if (entry.getIndex() < stuckFrom) {
+                    return CompletableFuture.completedFuture(null);
+                }
                 written.countDown();
                 return flushed;
             }
@@ -78,15 +84,13 @@ class RepeatedAppendTest {
 
     @Test
     void shouldNotSayThatItHasWhatIsOnItsWayToTheDisk() throws Exception {
-        CompletableFuture<AppendEntriesReplyProto> first = append(0, 1);
+        CompletableFuture<AppendEntriesReplyProto> first = append(1, 0, 1);
         assertThat(written.await(SECONDS_MAX, TimeUnit.SECONDS)).isTrue();
-        CompletableFuture<AppendEntriesReplyProto> again = append(0, 1);
-        CompletableFuture<AppendEntriesReplyProto> withMore = append(0, 2);
-        CompletableFuture<AppendEntriesReplyProto> theNext = append(1, 1);
+        CompletableFuture<AppendEntriesReplyProto> again = append(1, 0, 1);
+        CompletableFuture<AppendEntriesReplyProto> withMore = append(1, 0, 2);
+        CompletableFuture<AppendEntriesReplyProto> theNext = append(1, 1, 1);
 
-        for (CompletableFuture<AppendEntriesReplyProto> one : List.of(again, withMore, theNext)) {
-            assertThatThrownBy(() -> one.get(QUIET_MS, TimeUnit.MILLISECONDS)).isInstanceOf(TimeoutException.class);
-        }
+        assertUnanswered(again, withMore, theNext);
         assertThat(first).isNotDone();
 
         flushed.complete(null);
@@ -96,20 +100,48 @@ class RepeatedAppendTest {
         assertThat(withMore.join().getMatchIndex()).isEqualTo(1);
     }
 
-    private CompletableFuture<AppendEntriesReplyProto> append(long firstIndex, int entries) {
+    /** Ratis still calls what is replaced flushed, as long as its log's thread waits for the disk. */
+    @Test
+    void shouldNotSayThatItHasWhatOnlyReplacesFlushedEntries() throws Exception {
+        stuckFrom = 3;
+        assertThat(append(1, 0, 3).get(SECONDS_MAX, TimeUnit.SECONDS).getMatchIndex())
+                .isEqualTo(2);
+        append(1, 3, 1);
+        assertThat(written.await(SECONDS_MAX, TimeUnit.SECONDS)).isTrue();
+
+        CompletableFuture<AppendEntriesReplyProto> replacing = append(2, 1, 2);
+        assertUnanswered(replacing);
+        CompletableFuture<AppendEntriesReplyProto> again = append(2, 1, 2);
+        CompletableFuture<AppendEntriesReplyProto> aPart = append(2, 1, 1);
+        assertUnanswered(again, aPart);
+
+        flushed.complete(null);
+        for (CompletableFuture<AppendEntriesReplyProto> one : List.of(replacing, again, aPart)) {
+            assertThat(one.get(SECONDS_MAX, TimeUnit.SECONDS).getResult()).isEqualTo(AppendResult.SUCCESS);
+        }
+    }
+
+    @SafeVarargs
+    private static void assertUnanswered(CompletableFuture<AppendEntriesReplyProto>... all) {
+        for (CompletableFuture<AppendEntriesReplyProto> one : all) {
+            assertThatThrownBy(() -> one.get(QUIET_MS, TimeUnit.MILLISECONDS)).isInstanceOf(TimeoutException.class);
+        }
+    }
+
+    private CompletableFuture<AppendEntriesReplyProto> append(long term, long firstIndex, int entries) {
         AppendEntriesRequestProto.Builder request = AppendEntriesRequestProto.newBuilder()
                 .setServerRequest(RaftRpcRequestProto.newBuilder()
                         .setRequestorId(peers.get(0).raftId().toByteString())
                         .setReplyId(peers.get(2).raftId().toByteString())
                         .setRaftGroupId(
                                 RaftGroupIdProto.newBuilder().setId(GROUP.raft().toByteString())))
-                .setLeaderTerm(1);
+                .setLeaderTerm(term);
         if (firstIndex > 0) {
             request.setPreviousLog(TermIndexProto.newBuilder().setTerm(1).setIndex(firstIndex - 1));
         }
         for (long index = firstIndex; index < firstIndex + entries; index++) {
             request.addEntries(LogEntryProto.newBuilder()
-                    .setTerm(1)
+                    .setTerm(term)
                     .setIndex(index)
                     .setStateMachineLogEntry(StateMachineLogEntryProto.newBuilder()
                             .setClientId(CLIENT.toByteString())

@@ -12,6 +12,7 @@ import java.util.function.Predicate;
 import org.apache.ratis.proto.RaftProtos.AppendEntriesRequestProto;
 import org.apache.ratis.proto.RaftProtos.InstallSnapshotReplyProto;
 import org.apache.ratis.proto.RaftProtos.InstallSnapshotRequestProto;
+import org.apache.ratis.proto.RaftProtos.InstallSnapshotResult;
 import org.apache.ratis.proto.RaftProtos.RaftRpcRequestProto;
 import org.apache.ratis.proto.RaftProtos.ReadIndexRequestProto;
 import org.apache.ratis.proto.RaftProtos.RequestVoteReplyProto;
@@ -181,7 +182,11 @@ final class InboundCalls extends FrameReader {
 
     private InstallSnapshotReplyProto install(InstallSnapshotRequestProto request) throws IOException {
         RaftServer.Division division = server.getDivision(groupOf(request.getServerRequest()));
-        return server.installSnapshot(InstallRequests.checked(division, request));
+        InstallSnapshotReplyProto reply = server.installSnapshot(InstallRequests.checked(division, request));
+        if (reply.getResult() == InstallSnapshotResult.SNAPSHOT_INSTALLED) {
+            unflushed.forget(division);
+        }
+        return reply;
     }
 
     private interface BlockingCall {

@@ -9,7 +9,10 @@ import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.TimeUnit;
 import org.apache.ratis.proto.RaftProtos.AppendEntriesReplyProto;
 import org.apache.ratis.proto.RaftProtos.AppendEntriesRequestProto;
+import org.apache.ratis.proto.RaftProtos.LogEntryProto;
 import org.apache.ratis.server.RaftServer;
+import org.apache.ratis.server.protocol.TermIndex;
+import org.apache.ratis.server.raftlog.RaftLog;
 
 /**
  * Appends of all connections that are not on disk yet. A leader that hears nothing for long sends them again; Ratis skips
@@ -24,8 +27,11 @@ final class UnflushedAppends {
 
     private final long timeoutMs;
 
-    /** @param reply Ratis' own */
-    private record Unflushed(long firstIndex, CompletableFuture<AppendEntriesReplyProto> reply) {}
+    /**
+     * @param replaces perhaps takes the place of other entries: Ratis calls those flushed until its log's thread has cut the log
+     * @param reply Ratis' own
+     */
+    private record Unflushed(long firstIndex, boolean replaces, CompletableFuture<AppendEntriesReplyProto> reply) {}
 
     UnflushedAppends(long timeoutMs) {
         this.timeoutMs = timeoutMs;
@@ -42,7 +48,10 @@ final class UnflushedAppends {
         long lastIndex = request.getEntries(entries - 1).getIndex();
         Queue<Unflushed> all = replicas.computeIfAbsent(replica, open -> new ConcurrentLinkedQueue<>());
         // In there before Ratis has it, so that who repeats it finds it; and not referring to the replica.
-        Unflushed own = new Unflushed(request.getEntries(0).getIndex(), new CompletableFuture<>());
+        Unflushed own = new Unflushed(
+                request.getEntries(0).getIndex(),
+                replaces(replica.getRaftLog(), request.getEntries(0), request.getEntries(entries - 1)),
+                new CompletableFuture<>());
         all.add(own);
         own.reply.whenComplete((reply, failure) -> all.remove(own));
         CompletableFuture<AppendEntriesReplyProto> answer;
@@ -59,9 +68,21 @@ final class UnflushedAppends {
                 own.reply.completeExceptionally(failure);
             }
         });
-        return answer.thenCompose(reply -> replica.getRaftLog().getFlushIndex() >= lastIndex
+        // In this order: once nothing is being replaced, what Ratis calls flushed is.
+        return answer.thenCompose(reply -> all.stream().noneMatch(one -> one != own && one.replaces)
+                        && replica.getRaftLog().getFlushIndex() >= lastIndex
                 ? CompletableFuture.completedFuture(reply)
                 : othersUpTo(lastIndex, all, own).thenApply(flushed -> reply));
+    }
+
+    private static boolean replaces(RaftLog log, LogEntryProto first, LogEntryProto last) {
+        TermIndex end = log.getLastEntryTermIndex();
+        return end != null && end.getIndex() >= first.getIndex() && end.getTerm() < last.getTerm();
+    }
+
+    /** A checkpoint takes the place of a replica's log: Ratis will not say any more what became of appends before it. */
+    void forget(RaftServer.Division replica) {
+        replicas.remove(replica);
     }
 
     private CompletableFuture<Void> othersUpTo(long lastIndex, Queue<Unflushed> all, Unflushed own) {
