@@ -54,6 +54,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Topics and the cluster. Calls block, try one node after the other while none answers, and throw
@@ -405,10 +406,20 @@ public final class Admin {
 
     /** @param repeatable may be sent again though it is not known whether it was carried out */
     <T> T call(boolean repeatable, Function<Channel, T> request) {
+        return call(repeatable, null, request);
+    }
+
+    /**
+     * Like {@link #call(boolean, Function)}.
+     *
+     * @param first the address to ask before any other; null if none is better than the others
+     */
+    <T> T call(boolean repeatable, @Nullable String first, Function<Channel, T> request) {
         long deadline = System.nanoTime() + TIMEOUT.toNanos();
+        String better = first;
         while (true) {
             List<String> addresses = connections.known();
-            String address = addresses.get(Math.floorMod(preferred.get(), addresses.size()));
+            String address = better != null ? better : preferredOf(addresses);
             try {
                 return request.apply(connections.to(address));
             } catch (StatusRuntimeException e) {
@@ -426,11 +437,18 @@ public final class Admin {
                                     "check that a node runs at one of " + addresses + ": none answers")
                             : failure;
                 }
-                preferred.incrementAndGet();
-                connections.retryNow(addresses.get(Math.floorMod(preferred.get(), addresses.size())));
+                if (better == null || better.equals(preferredOf(addresses))) {
+                    preferred.incrementAndGet();
+                }
+                better = null;
+                connections.retryNow(preferredOf(addresses));
                 pause();
             }
         }
+    }
+
+    private String preferredOf(List<String> addresses) {
+        return addresses.get(Math.floorMod(preferred.get(), addresses.size()));
     }
 
     private static void pause() {

@@ -103,7 +103,7 @@ public final class HoldfastClient implements AutoCloseable {
 
     /** Leases by single calls. */
     public QueueLeases queueLeases(String topic, String group, String member) {
-        return new QueueLeases(admin, topic, group, member);
+        return new QueueLeases(admin, routes, topic, group, member);
     }
 
     /** What a queue group has given up on. */

@@ -268,6 +268,13 @@ final class RoutingCache implements AutoCloseable {
         return leader == null ? null : addresses.get(leader);
     }
 
+    /** Those of a topic's partitions that this node leads, as far as is known. */
+    synchronized List<Integer> ledBy(String topic, String address) {
+        return topics.getOrDefault(topic, Map.of()).keySet().stream()
+                .filter(partition -> address.equals(leader(topic, partition)))
+                .toList();
+    }
+
     /** Replica addresses of a partition, in the order of its assignment. */
     synchronized List<String> replicas(String topic, int partition) {
         return replicaNodes(topic, partition).stream()
