@@ -72,7 +72,7 @@ public final class QueueLeases {
             request.setWait(Durations.fromMillis(wait.toMillis()));
             deliveries = admin.call(false, channel -> poll(channel, request.build(), wait.toMillis() + UNWAITED_MS));
         }
-        plenty = deliveries.size() >= recordsMax;
+        plenty = !deliveries.isEmpty() && deliveries.size() >= recordsMax;
         return deliveries.stream().map(this::leased).toList();
     }
 

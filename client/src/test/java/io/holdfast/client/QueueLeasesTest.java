@@ -207,6 +207,10 @@ class QueueLeasesTest {
         assertThat(asked).hasSize(2).filteredOn(PollRequest::hasWait).hasSize(1);
         assertThat(queue.poll(1, WAIT, null)).isEmpty();
         assertThat(taken()).as("nothing was left").hasSize(1).allMatch(PollRequest::hasWait);
+
+        queue.poll(0, WAIT, null);
+        queue.poll(0, WAIT, null);
+        assertThat(taken()).hasSize(2).allMatch(PollRequest::hasWait);
     }
 
     @Test
