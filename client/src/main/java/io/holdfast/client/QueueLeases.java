@@ -28,8 +28,8 @@ import org.jspecify.annotations.Nullable;
  * not get all that it asked for is followed by one that asks for records of all partitions.
  */
 public final class QueueLeases {
-    /** A leader that is asked for what it has, without waiting, should not need longer. */
-    private static final long UNWAITED_MS = 10_000;
+    /** What a poll may take besides the time that it waits for records. */
+    private static final long ANSWER_MS = 10_000;
 
     private final Admin admin;
     private final RoutingCache routes;
@@ -70,7 +70,7 @@ public final class QueueLeases {
         List<Delivery> deliveries = plenty ? pollOneLeader(request.build()) : List.of();
         if (deliveries.isEmpty()) {
             request.setWait(Durations.fromMillis(wait.toMillis()));
-            deliveries = admin.call(false, channel -> poll(channel, request.build(), wait.toMillis() + UNWAITED_MS));
+            deliveries = admin.call(false, channel -> poll(channel, request.build(), wait.toMillis() + ANSWER_MS));
         }
         plenty = !deliveries.isEmpty() && deliveries.size() >= recordsMax;
         return deliveries.stream().map(this::leased).toList();
@@ -90,7 +90,7 @@ public final class QueueLeases {
                 .addAllPartitions(routes.ledBy(topic, leader))
                 .build();
         try {
-            return atLeader(leader, partition, channel -> poll(channel, there, UNWAITED_MS));
+            return atLeader(leader, partition, channel -> poll(channel, there, ANSWER_MS));
         } catch (HoldfastException e) {
             if (e.outcome() != WriteOutcome.WRITE_OUTCOME_NOT_APPLIED) {
                 throw e;
