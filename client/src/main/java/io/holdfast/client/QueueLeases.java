@@ -120,12 +120,22 @@ public final class QueueLeases {
             try {
                 return request.apply(channel);
             } catch (StatusRuntimeException e) {
-                if (leader != null) {
-                    routes.doubt(topic, partition, leader);
-                }
+                doubt(leader, partition, HoldfastException.of(e));
                 throw e;
             }
         });
+    }
+
+    /** Not for having too much to do: a leader that is forgotten may stay so until routes change. */
+    private void doubt(@Nullable String leader, int partition, HoldfastException failure) {
+        if (leader == null) {
+            return;
+        }
+        switch (failure.reason()) {
+            case ERROR_REASON_NOT_LEADER, ERROR_REASON_UNAVAILABLE, ERROR_REASON_DEADLINE_EXPIRED ->
+                routes.doubt(topic, partition, leader);
+            default -> {}
+        }
     }
 
     /**
@@ -152,11 +162,10 @@ public final class QueueLeases {
         if (result.getReason() == ErrorReason.ERROR_REASON_UNSPECIFIED) {
             return null;
         }
-        if (leader != null && HoldfastException.of(result).isPassing()) {
-            routes.doubt(topic, partition, leader);
-        }
-        if (result.getOutcome() != WriteOutcome.WRITE_OUTCOME_NOT_APPLIED) {
-            throw HoldfastException.of(result);
+        HoldfastException failure = HoldfastException.of(result);
+        doubt(leader, partition, failure);
+        if (failure.outcome() != WriteOutcome.WRITE_OUTCOME_NOT_APPLIED) {
+            throw failure;
         }
         return result.getMessage();
     }

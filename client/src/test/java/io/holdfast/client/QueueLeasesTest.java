@@ -166,14 +166,29 @@ class QueueLeasesTest {
 
     @Test
     void shouldSettleElsewhereNextTimeWhenTheLeaderCannot() {
-        nodes.get(1).settled = ItemError.newBuilder()
-                .setReason(ErrorReason.ERROR_REASON_UNAVAILABLE)
-                .setOutcome(WriteOutcome.WRITE_OUTCOME_UNKNOWN)
-                .build();
+        nodes.get(1).settled = unknown(ErrorReason.ERROR_REASON_UNAVAILABLE);
 
         assertThatThrownBy(() -> accept(1)).isInstanceOf(HoldfastException.class);
         assertThat(accept(1)).isNull();
         assertThat(nodes.get(0).settlements).hasSize(1);
+    }
+
+    @Test
+    void shouldStayWithALeaderThatHasTooMuchToDo() {
+        nodes.get(1).settled = unknown(ErrorReason.ERROR_REASON_OVERLOADED);
+        assertThatThrownBy(() -> accept(1)).isInstanceOf(HoldfastException.class);
+
+        nodes.get(1).settled = ItemError.getDefaultInstance();
+        assertThat(accept(1)).isNull();
+        assertThat(nodes.get(1).settlements).hasSize(2);
+        assertThat(nodes.get(0).settlements).isEmpty();
+    }
+
+    private static ItemError unknown(ErrorReason reason) {
+        return ItemError.newBuilder()
+                .setReason(reason)
+                .setOutcome(WriteOutcome.WRITE_OUTCOME_UNKNOWN)
+                .build();
     }
 
     @Test
